@@ -180,6 +180,7 @@ WORDS: Mapping[str, Word] = {
     "drift": Word("What the last comparison of ledger and balances found wrong; null: none yet.", COUNT_FORM),
     "threshold_events": Word("The latest threshold events of the fleet, newest first."),
     "ThresholdEvent.event_id": Word("Derived from the fact: the same on every repeat.", UUID_FORM),
+    "ThresholdEvent.status": Word("The plugin's, where the event says that it was switched; else null."),
     "ThresholdEvent.transaction_id": Word(
         "The movement that crossed; null where an admin moved the threshold.", UUID_FORM
     ),

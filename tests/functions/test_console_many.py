@@ -1,4 +1,4 @@
-"""Many adjustments at once in a real Chromium: preview, progress, undo, a second pair of eyes, keyboard and phone."""
+"""Many adjustments at once in a real Chromium: preview, progress, undo, confirmation, keyboard and phone."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -85,7 +85,7 @@ def test_a_file_is_chosen_previewed_and_applied_once(tab: Tab, desk: System, tmp
     expect(page.locator("[data-test=row]")).to_have_count(3)
 
     assert effects(page) == ["5 → 15", "100 → 70", "15 → 0, the plugin goes off"]
-    assert "3 rows, 55 credits moved in all, 3 to apply, 1 plugins go off" in summary(page)
+    assert "3 rows, 55 credits moved in all, 3 to apply, 1 plugin to go off" in summary(page)
     assert desk.everything() == before
     applied(page)
     assert effects(page) == ["5 → 15 applied", "100 → 70 applied", "15 → 0, the plugin goes off applied"]

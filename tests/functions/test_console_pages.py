@@ -1,6 +1,7 @@
 """The console in a real Chromium, on the API in this process: where the focus goes, and what lines and words show."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -8,12 +9,13 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 import app
+from chalicelib.adapters.dynamodb.items import account_item
 from chalicelib.domain.ids import MerchantId, instant
 from chalicelib.domain.links import Link
 from chalicelib.wiring import for_api, for_posting
 from tests.support.api import CREDITS_TABLE
 from tests.support.browser import WAIT_MS, chromium, needs_chromium
-from tests.support.builders import SHOP, merchant
+from tests.support.builders import SHOP, account_of, merchant
 from tests.support.events import Context, adjusted, charged, opened, paid
 from tests.support.figures_tables import FiguresTable
 from tests.support.page_api import ORIGIN, PageApi, admin_token
@@ -43,6 +45,46 @@ def page(browser: Browser, desk: System, table: FiguresTable, monkeypatch: pytes
     expect(page.get_by_role("heading", name="Overview")).to_be_focused()
     yield page
     context.close()
+
+
+def test_who_comes_to_sign_in_is_at_the_field_unless_a_session_ends_while_they_type(page: Page) -> None:
+    field, sought = page.get_by_label("Access token"), page.get_by_label("Merchant or transaction")
+    page.get_by_role("button", name="Sign out").click()
+    expect(field).to_be_focused()
+
+    page.keyboard.insert_text(admin_token())
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Overview")).to_be_focused()
+
+    sought.focus()
+    page.keyboard.type("4f1c")
+    page.route("**/api/v1/**", lambda route: route.fulfill(status=401, body="{}"))
+    expect(page.get_by_role("heading", name="Credits console")).to_be_focused()
+    expect(field).to_have_value("")
+
+
+def test_a_freeze_is_among_the_latest_events_as_a_plugin_that_went_off(page: Page, desk: System) -> None:
+    frozen = {"merchant_id": SHOP, "admin_id": "ada", "adjustment_id": "f1", "freeze": True, "reason": "chargebacks"}
+    app.adjust_credits(frozen, Context())
+    rolled_up(desk)
+    page.reload()
+
+    expect(page.get_by_role("region", name="Latest threshold events")).to_contain_text("Plugin off")
+    expect(page.get_by_role("region", name="Latest threshold events")).not_to_contain_text("Plugin on")
+
+
+def test_what_is_added_is_shown_less_the_debt_that_it_pays(page: Page, desk: System) -> None:
+    account = replace(account_of(0), debt=30)
+    desk.dynamodb.put_item(TableName=CREDITS_TABLE, Item=account_item(account))
+    page.goto(f"{ORIGIN}/console#/merchant/{SHOP}")
+
+    page.get_by_label("Credits", exact=True).fill("20")
+    expect(page.locator("[data-test=effect]")).to_have_text(
+        "Balance 0 → 0. 20 credits of it pay debt. The plugin stays off."
+    )
+    page.get_by_label("Credits", exact=True).fill("31")
+    expect(page.locator("[data-test=effect]")).to_contain_text("Balance 0 → 1. 30 credits of it pay debt.")
+    expect(page.locator("[data-test=effect]")).to_contain_text("The plugin goes on.")
 
 
 def held(page: Page, path: str) -> list[Route]:
@@ -168,6 +210,7 @@ def test_dead_letters_are_filtered_by_merchant_and_code_at_an_address_that_can_b
 
     page.get_by_role("link", name="Last Penny Books (2)").click()
     expect(letters).to_have_count(2)
+    expect(letters.get_by_role("link", name="Last Penny Books")).to_have_count(2)
     page.get_by_role("link", name="credits invalid (1)").click()
     expect(letters).to_have_count(1)
     assert page.url.endswith(f"#/dead-letters/credits_invalid/{other}")

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Self
 
 from chalicelib.adapters.dynamodb.figures import DynamoDBFigures
+from chalicelib.contracts.outbound.payloads import StatusChanged
 from chalicelib.contracts.outbound.published import PublishedEvent
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, instant
 
@@ -18,13 +19,16 @@ if TYPE_CHECKING:
 RECENT = "recent"
 """The item's key."""
 KEPT_MAX = 12
-"""Events that are kept: some 3 KB, so a write costs three units, and only a crossing causes one."""
+"""Events that are kept: below 4 KB, so a write costs four units at most, and only a crossing causes one."""
 TRIES_MAX = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecentEvent:
-    """A threshold event: merchant, time, and the balance after it; `transaction_id` as in the event."""
+    """A threshold event: merchant, time, and the balance after it; `transaction_id` as in the event.
+
+    `status` is that of the plugin where the event says that it was switched: a freeze switches one off with credits.
+    """
 
     time: Instant
     event_type: str
@@ -33,6 +37,7 @@ class RecentEvent:
     transaction_id: TransactionId | None
     sequence: int
     balance: int
+    status: str | None = None
 
     @classmethod
     def of(cls, event: PublishedEvent) -> Self:
@@ -45,6 +50,7 @@ class RecentEvent:
             transaction_id=event.payload.transaction_id,
             sequence=event.payload.sequence,
             balance=event.payload.balance,
+            status=event.payload.current_status if isinstance(event.payload, StatusChanged) else None,
         )
 
 

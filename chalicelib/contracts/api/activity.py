@@ -21,6 +21,7 @@ class ThresholdEvent(Model):
     transaction_id: str | None
     sequence: int
     balance: int
+    status: str | None
 
 
 class Activity(Model):

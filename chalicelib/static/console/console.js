@@ -159,7 +159,7 @@ return { Refused: Refused, who: who, whyEnded: whyEnded, onSession: onSession, s
 m["words.js"] = (() => {
 
 const numbers = new Intl.NumberFormat();
-const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
+const relative = new Intl.RelativeTimeFormat();
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 const phone = matchMedia("(max-width: 36rem)");
 const [shortMoment, shorterMoment] = ["2-digit", undefined].map((second) => new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second }));
@@ -170,14 +170,19 @@ const number = (value) => numbers.format(value);
 const signed = (value) => (value > 0 ? "+" : value < 0 ? "−" : "±") + numbers.format(Math.abs(value));
 const time = (text) => moment.format(new Date(text));
 const shortTime = (text) => (phone.matches ? shorterMoment : shortMoment).format(new Date(text));
-const credits = (value) => (value === 1 ? "1 credit" : `${number(value)} credits`);
+const counted = (value, noun) => `${number(value)} ${noun}${value === 1 ? "" : "s"}`;
+const credits = (value) => counted(value, "credit");
 const short = (id) => (id ? `${id.slice(0, 8)}…${id.slice(-4)}` : "");
 
 function ago(text, now = Date.now()) {
-const seconds = Math.round((new Date(text) - now) / 1000);
-const [unit, size] = UNITS.find(([, size]) => Math.abs(seconds) >= size) ?? UNITS.at(-1);
-return relative.format(Math.round(seconds / size), unit);
+const seconds = (new Date(text) - now) / 1000;
+if (Math.abs(seconds) < 1) return "now";
+const [unit, size] = UNITS.find(([, size]) => Math.abs(seconds) >= size);
+return relative.format(Math.trunc(seconds / size), unit);
 }
+
+const daysLeft = ({ days_left: days }) => (days === null ? "> 3,650" : days ? number(days) : "< 1");
+const inDays = ({ days_left: days }) => (days ? relative.format(days, "day") : "within a day");
 
 const TYPES = {
 TRIAL: "Trial",
@@ -234,7 +239,7 @@ return text;
 const newKey = () =>
 Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
-return { number: number, signed: signed, time: time, shortTime: shortTime, credits: credits, short: short, ago: ago, TYPES: TYPES, called: called, EVENTS: EVENTS, uuid: uuid, visible: visible, indented: indented, newKey: newKey };
+return { number: number, signed: signed, time: time, shortTime: shortTime, counted: counted, credits: credits, short: short, ago: ago, daysLeft: daysLeft, inDays: inDays, TYPES: TYPES, called: called, EVENTS: EVENTS, uuid: uuid, visible: visible, indented: indented, newKey: newKey };
 })();
 m["parts.js"] = (() => {
 
@@ -258,6 +263,34 @@ run();
 return () => { turn.current += 1; };
 }, [run]);
 return { ...state, reload: run };
+}
+
+function usePages(read, keys) {
+const [older, setOlder] = useState({ rows: [] });
+const first = useLoad(() => {
+setOlder({ rows: [] });
+return read(null);
+}, keys);
+const cursor = older.cursor === undefined ? first.data?.pagination.next_cursor : older.cursor;
+const more = async () => {
+if (older.busy || !cursor) return;
+const mine = { ...older, busy: true, error: null };
+setOlder(mine);
+const then = (state) => setOlder((now) => (now === mine ? state : now));
+await read(cursor).then(
+({ data, pagination }) => then({ rows: [...mine.rows, ...data], cursor: pagination.next_cursor }),
+(error) => then({ ...mine, busy: false, error }),
+);
+};
+return { ...first, rows: [...(first.data?.data ?? []), ...older.rows], older, more, left: Boolean(cursor) };
+}
+
+function Pages({ of: { data, error, loading, reload, rows, older, more, left }, none, button }) {
+return html`<${Trouble} error=${error} retry=${reload} />
+${loading && !data && html`<${Waiting} what="Reading the list…" />`}
+${data && !rows.length && !left && html`<p class="muted" role="status">${none}</p>`}
+<${Trouble} error=${older.error} retry=${more} />
+${left && !older.error && (button ?? html`<button type="button" disabled=${older.busy} onClick=${more}>${older.busy ? "Reading…" : "More"}</button>`)}`;
 }
 
 function useEvery(seconds, tick) {
@@ -317,10 +350,10 @@ return html`<span class="badge ${tone}">${children}</span>`;
 
 const typing = () => document.activeElement?.matches("input, select, textarea") ?? false;
 
-function Title({ children, name }) {
+function Title({ children, name, field }) {
 const place = useRef(null);
 useEffect(() => { document.title = `${name} · Credits`; }, [name]);
-useEffect(() => { if (!typing()) place.current?.focus({ preventScroll: true }); }, []);
+useEffect(() => { if (!typing()) (document.getElementById(field) ?? place.current)?.focus({ preventScroll: true }); }, []);
 return html`<h1 tabindex="-1" ref=${place}>${children}</h1>`;
 }
 
@@ -334,7 +367,7 @@ return html`<section class=${kind} aria-labelledby=${id}><details class="fold" o
 <summary><h2 id=${id}>${title}</h2></summary>${children}</details></section>`;
 }
 
-return { useLoad: useLoad, useEvery: useEvery, Trouble: Trouble, Waiting: Waiting, Time: Time, Id: Id, EventName: EventName, Term: Term, Copy: Copy, Badge: Badge, typing: typing, Title: Title, Section: Section };
+return { useLoad: useLoad, usePages: usePages, Pages: Pages, useEvery: useEvery, Trouble: Trouble, Waiting: Waiting, Time: Time, Id: Id, EventName: EventName, Term: Term, Copy: Copy, Badge: Badge, typing: typing, Title: Title, Section: Section };
 })();
 m["concepts.js"] = (() => {
 
@@ -354,8 +387,9 @@ return { Concepts: Concepts };
 })();
 m["names.js"] = (() => {
 
-const { useEffect, useState } = m["preact.js"];
+const { html, useEffect, useState } = m["preact.js"];
 const { ask } = m["api.js"];
+const { visible } = m["words.js"];
 
 const known = new Map();
 const MOST = 100;
@@ -368,21 +402,25 @@ const wanted = [...new Set(ids)].filter((id) => id && !known.has(id)).slice(0, M
 useEffect(() => {
 if (!wanted.length) return;
 ask("credits/admin/names", { method: "POST", body: { merchant_ids: wanted } }).then(({ data }) => {
-for (const id of wanted) known.set(id, data.names[id]?.shown ?? null);
+for (const id of wanted) known.set(id, data.names[id] ? visible(data.names[id].shown) : null);
 setTurn((turn) => turn + 1);
 }, () => {});
 }, [wanted.join()]);
 return (id) => known.get(id) ?? null;
 }
 
-return { forgetName: forgetName, useNames: useNames };
+const called = (id, named) => named(id) ?? html`<code title=${id}>${id.slice(0, 8)}</code>`;
+
+const Shop = ({ id, named }) => html`<a class="shop" href="#/merchant/${id}">${called(id, named)}</a>`;
+
+return { forgetName: forgetName, useNames: useNames, called: called, Shop: Shop };
 })();
 m["letters.js"] = (() => {
 
 const { html, useState } = m["preact.js"];
 const { ask } = m["api.js"];
-const { useNames } = m["names.js"];
-const { Badge, EventName, Id, Term, Time, Title, Trouble, useLoad, Waiting } = m["parts.js"];
+const { called, Shop, useNames } = m["names.js"];
+const { Badge, EventName, Term, Time, Title, Trouble, useLoad, Waiting } = m["parts.js"];
 const { indented, number, visible } = m["words.js"];
 
 const ANY = "-";
@@ -408,7 +446,7 @@ ${state.cut && html`<p class="small">This is the beginning of ${number(letter.bo
 </details>`;
 }
 
-function Letter({ letter, chosen, choose, gone }) {
+function Letter({ letter, chosen, choose, gone, named }) {
 const [state, setState] = useState({ busy: false, error: null });
 const retry = async () => {
 setState({ busy: true, error: null });
@@ -423,7 +461,7 @@ return html`<li class="card letter" data-test="letter">
 <h2>${!gone.of(letter.id) && html`<input type="checkbox" aria-label="Choose the dead letter ${letter.id}" checked=${chosen} onChange=${() => choose(letter.id)} /> `}<${Badge} tone="bad">${visible(letter.code).replaceAll("_", " ")}<//> ${letter.event_type ? html`<${EventName} of=${letter.event_type} />` : "no readable event"}</h2>
 <p class="reason">${visible(letter.reason) || "No reason was given."}</p>
 <dl class="facts">
-${letter.merchant_id && html`<div><dt>Merchant</dt><dd><${Id} of=${letter.merchant_id} to="merchant" /></dd></div>`}
+${letter.merchant_id && html`<div><dt>Merchant</dt><dd><${Shop} id=${letter.merchant_id} named=${named} /></dd></div>`}
 ${letter.field && html`<div><dt>Field</dt><dd><code>${visible(letter.field)}</code></dd></div>`}
 <div><dt>Came from</dt><dd>${visible(letter.origin ?? "unknown")} (${PARKINGS[letter.parking] ?? letter.parking})</dd></div>
 ${letter.first_seen && html`<div><dt>First seen</dt><dd><${Time} at=${letter.first_seen} /></dd></div>`}
@@ -480,13 +518,13 @@ const named = useNames(ids);
 if (!groups.length) return null;
 const codes = numbered(groups.filter((group) => !merchant || group.merchant_id === merchant), "code");
 const merchants = numbered(groups.filter((group) => !code || group.code === code), "merchant_id").slice(0, MERCHANTS_MOST);
-return html`<${Links} name="Dead letters by code" rows=${codes} chosen=${code} to=${(one) => address(one, merchant)}>${(one) => visible(one).replaceAll("_", " ")}<//>
-<${Links} name="Dead letters by merchant" rows=${merchants} chosen=${merchant} to=${(one) => address(code, one)}>${(one) => (named(one) ? visible(named(one)) : html`<code>${one.slice(0, 8)}</code>`)}<//>`;
+return html`<${Links} name="Code" rows=${codes} chosen=${code} to=${(one) => address(one, merchant)}>${(one) => visible(one).replaceAll("_", " ")}<//>
+<${Links} name="Merchant" rows=${merchants} chosen=${merchant} to=${(one) => address(code, one)}>${(one) => called(one, named)}<//>`;
 }
 
 function Links({ name, rows, chosen, to, children: shown }) {
 if (!rows.length && !chosen) return null;
-return html`<nav class="recent" aria-label=${name}><a href=${to("")} aria-current=${chosen ? undefined : "page"}>All</a>${rows.map(([one, count]) => html`<a key=${one} href=${to(one)} aria-current=${one === chosen ? "page" : undefined}>${shown(one)} (${number(count)})</a>`)}</nav>`;
+return html`<nav class="recent" aria-label="Dead letters by ${name.toLowerCase()}"><span class="muted">${name}:</span><a href=${to("")} aria-current=${chosen ? undefined : "page"}>All</a>${rows.map(([one, count]) => html`<a key=${one} href=${to(one)} aria-current=${one === chosen ? "page" : undefined}>${shown(one)} (${number(count)})</a>`)}</nav>`;
 }
 
 function numbered(groups, by) {
@@ -504,6 +542,7 @@ const [chosen, setChosen] = useState([]);
 const [ends, setEnds] = useState({});
 const [within, setWithin] = useState("");
 const all = data?.data ?? [];
+const named = useNames(all.map((letter) => letter.merchant_id));
 const sought = within.trim().toLowerCase();
 const letters = all.filter((letter) => [letter.id, letter.reason, letter.body].some((text) => text.toLowerCase().includes(sought)));
 const unseen = data ? data.pagination.total - all.length : 0;
@@ -520,7 +559,7 @@ ${!data && !error && html`<${Waiting} what="Looking through the queues…" />`}
 ${all.length > 0 && !letters.length && html`<p class="muted" role="status">None of the ${number(all.length)} newest has this text.</p>`}
 ${data && !all.length && html`<p class="good" role="status">Nothing is parked${code ? " with this code" : ""}${merchant ? " of this merchant" : ""}.</p>`}
 ${letters.length > 0 && html`<${Many} letters=${letters} chosen=${chosen} set=${setChosen} gone=${gone} />`}
-<ul class="letters">${letters.map((letter) => html`<${Letter} key=${letter.id} letter=${letter} chosen=${chosen.includes(letter.id)} choose=${choose} gone=${gone} />`)}</ul>
+<ul class="letters">${letters.map((letter) => html`<${Letter} key=${letter.id} letter=${letter} chosen=${chosen.includes(letter.id)} choose=${choose} gone=${gone} named=${named} />`)}</ul>
 ${unseen > 0 && html`<p class="small muted">About ${number(unseen)} more are in the queues: retry or discard some, or refresh.</p>`}`;
 }
 
@@ -530,9 +569,9 @@ m["many.js"] = (() => {
 
 const { html, useEffect, useRef, useState } = m["preact.js"];
 const { ask, who } = m["api.js"];
-const { useNames } = m["names.js"];
+const { Shop, useNames } = m["names.js"];
 const { Section, Time, Title, Trouble, useLoad, Waiting } = m["parts.js"];
-const { credits, number, signed, visible } = m["words.js"];
+const { counted, credits, number, signed, visible } = m["words.js"];
 
 const ADJUSTMENTS = "credits/admin/adjustments";
 const UNFINISHED = "credits.batch";
@@ -576,7 +615,7 @@ const named = useNames(shown.map((row) => row.merchant_id));
 return html`<table class="batch"><caption class="sr">What each row does</caption>
 <thead><tr><th scope="col" class="num">Line</th><th scope="col">Merchant</th><th scope="col" class="num">Credits</th><th scope="col">Effect</th></tr></thead>
 <tbody>${shown.map((row) => html`<tr key=${row.adjustment_id} data-test="row"><td class="num">${number(row.line)}</td>
-<td><a href="#/merchant/${row.merchant_id}">${named(row.merchant_id) ? visible(named(row.merchant_id)) : html`<code>${row.merchant_id.slice(0, 8)}</code>`}</a></td>
+<td><${Shop} id=${row.merchant_id} named=${named} /></td>
 <td class="num">${signed(row.credits)}</td><td><${Effect} row=${row} /></td></tr>`)}</tbody></table>
 ${rows.length > shown.length && html`<p><button type="button" onClick=${() => setAll(true)}>Show all ${number(rows.length)} rows</button></p>`}`;
 }
@@ -585,10 +624,10 @@ function Summary({ plan }) {
 const count = (state) => plan.rows.filter((row) => row.state === state).length;
 const turned = (way) => plan.rows.filter((row) => row.turns === way && row.state === "apply").length;
 const parts = [
-`${number(plan.rows.length + plan.bad.length)} rows`, `${credits(plan.batch_credits)} moved in all`,
+counted(plan.rows.length + plan.bad.length, "row"), `${credits(plan.batch_credits)} moved in all`,
 count("apply") && `${number(count("apply"))} to apply`, count("done") && `${number(count("done"))} done before`, count("skipped") && `${number(count("skipped"))} never applied`,
 count("refused") && `${number(count("refused"))} refused`, plan.bad.length && `${number(plan.bad.length)} bad`,
-turned("off") && `${number(turned("off"))} plugins go off`, turned("on") && `${number(turned("on"))} plugins go on`,
+turned("off") && `${counted(turned("off"), "plugin")} to go off`, turned("on") && `${counted(turned("on"), "plugin")} to go on`,
 ];
 return html`<p data-test="summary">${plan.undo ? "Taking back " : ""}<code>${plan.batch}</code>: ${parts.filter(Boolean).join(", ")}.</p>`;
 }
@@ -637,11 +676,11 @@ ${plan.needs_confirming && !run?.done && todo.length > 0 && html`<p class="said"
 ${plan.bad.length > 0 && html`<ul data-test="bad">${plan.bad.slice(0, SHOWN).map((bad) => html`<li class="bad" key=${bad.line}>Line ${number(bad.line)}, ${bad.column}: ${visible(bad.why)}</li>`)}</ul>`}
 <${Rows} rows=${plan.rows} />
 ${wrong > 0 && todo.length > 0 && !run && html`<label class="choice"><input type="checkbox" checked=${partial} onChange=${() => setPartial(!partial)} /> Apply the other rows anyway</label>`}
-<div role="status" data-test="progress">${busy && html`<label class="small" for="progress">${number(run.at)} of ${number(run.of)} rows</label> <progress id="progress" max=${run.of} value=${run.at}></progress>`}
+<div role="status" data-test="progress">${busy && html`<label class="small" for="progress">${number(run.at)} of ${counted(run.of, "row")}</label> <progress id="progress" max=${run.of} value=${run.at}></progress>`}
 ${run?.done && html`<p class="done">${ended(plan.rows)}.</p>`}
 ${held && todo.length > 0 && html`<p class="muted">Nothing is applied while a row is bad or refused.</p>`}</div>
 <${Trouble} error=${run?.error} also=${html`<p>It stopped after ${number(run?.at ?? 0)} of ${number(run?.of ?? 0)} rows. Continue: each row counts once.</p>`} />
-${!run?.done && todo.length > 0 && html`<button type="button" class="main" disabled=${busy || held} onClick=${apply}>${busy ? "Applying…" : run?.error ? "Continue" : `${plan.undo ? "Take back" : "Apply"} ${todo.length === 1 ? "1 row" : `${number(todo.length)} rows`}`}</button>`}
+${!run?.done && todo.length > 0 && html`<button type="button" class="main" disabled=${busy || held} onClick=${apply}>${busy ? "Applying…" : run?.error ? "Continue" : `${plan.undo ? "Take back" : "Apply"} ${counted(todo.length, "row")}`}</button>`}
 ${!plan.undo && !busy && plan.rows.some((row) => row.state === "done" || row.state === "applied") && html` <button type="button" onClick=${undo}>Undo this batch…</button>`}
 <//>`;
 }
@@ -684,7 +723,7 @@ ${loading && !data && html`<${Waiting} what="Reading what waits…" />`}
 ${data && !groups.length && html`<p class="muted">Nothing waits.</p>`}
 <ul class="waiters">${groups.map(([key, rows]) => html`<li key=${key} data-test="waiter">
 <p><strong>${visible(rows[0].asked_by)}</strong> asked <${Time} at=${rows[0].asked_at} relative /> for ${rows.length === 1
-? html`${signed(rows[0].operation_type === "INCREASE" ? rows[0].credits : -rows[0].credits)} credits of <a href="#/merchant/${rows[0].merchant_id}">${named(rows[0].merchant_id) ? visible(named(rows[0].merchant_id)) : html`<code>${rows[0].merchant_id.slice(0, 8)}</code>`}</a>: ${visible(rows[0].reason)}`
+? html`${signed(rows[0].operation_type === "INCREASE" ? rows[0].credits : -rows[0].credits)} credits of <${Shop} id=${rows[0].merchant_id} named=${named} />: ${visible(rows[0].reason)}`
 : html`${number(rows.length)} rows of <code>${key.split(" ")[0]}</code>, ${credits(rows.reduce((sum, row) => sum + row.credits, 0))} in all: ${visible(rows[0].reason)}…`}</p>
 ${rows[0].asked_by === who()?.name ? html`<p class="small muted">Another admin than you has to confirm it.</p>`
 : html`<button type="button" class="main" disabled=${state.busy} onClick=${() => each(key, rows, confirm)}>${state.busy === key ? "Confirming…" : "Confirm"}</button> `}
@@ -738,11 +777,11 @@ return { Many: Many };
 })();
 m["actions.js"] = (() => {
 
-const { html, useState } = m["preact.js"];
+const { html } = m["preact.js"];
 const { ask } = m["api.js"];
-const { useNames } = m["names.js"];
-const { Id, Section, Time, Title, Trouble, useLoad, Waiting } = m["parts.js"];
-const { credits, number, visible } = m["words.js"];
+const { Shop, useNames } = m["names.js"];
+const { Pages, Section, Time, Title, usePages } = m["parts.js"];
+const { counted, credits, number, visible } = m["words.js"];
 
 const PAGE = 25;
 
@@ -750,7 +789,7 @@ const SENTENCES = {
 adjusted: ({ amount, reason, transaction_id }) => html`${amount > 0 ? "added" : "removed"} <a href="#/transaction/${transaction_id}">${credits(Math.abs(amount))}</a>: ${visible(String(reason))}`,
 threshold_set: ({ low_balance_threshold }) => (low_balance_threshold === null ? "went back to the default threshold" : `set the threshold to ${number(low_balance_threshold)}`),
 levels_set: ({ levels }) => (levels === null ? "went back to the fleet's levels" : levels ? `set the levels ${visible(String(levels))}` : "set no levels"),
-grace_set: ({ hours, credits: owed }) => (hours === null ? "went back to the fleet's grace" : hours || owed ? `set a grace of ${hours ? `${number(hours)} hours` : ""}${hours && owed ? " or " : ""}${owed ? credits(owed) : ""}` : "set no grace"),
+grace_set: ({ hours, credits: owed }) => (hours === null ? "went back to the fleet's grace" : hours || owed ? `set a grace of ${hours ? `${counted(hours, "hour")}` : ""}${hours && owed ? " or " : ""}${owed ? credits(owed) : ""}` : "set no grace"),
 frozen: ({ reason, until, transaction_id }) => html`<a href="#/transaction/${transaction_id}">froze the account</a>${until ? html` until <${Time} at=${until} />` : ""}: ${visible(String(reason))}`,
 unfrozen: ({ reason, transaction_id }) => html`<a href="#/transaction/${transaction_id}">unfroze the account</a>${reason ? `: ${visible(String(reason))}` : ""}`,
 letter_retried: ({ code, event_type }) => `retried a dead letter (${visible(String(code)).replaceAll("_", " ")}${event_type ? `, ${visible(event_type)}` : ""})`,
@@ -760,23 +799,12 @@ unlinked: ({ name }) => `unlinked ${visible(String(name))}`,
 };
 
 function List({ merchant, turn }) {
-const [rows, setRows] = useState([]);
-const [cursor, setCursor] = useState(null);
-const more = async (from) => {
-const page = await ask("credits/admin/actions", { parameters: { merchant_id: merchant, limit: PAGE, cursor: from } });
-setRows((before) => (from ? [...before, ...page.data] : page.data));
-setCursor(page.pagination.next_cursor);
-return page;
-};
-const { error, loading, data, reload } = useLoad(() => more(null), [merchant, turn]);
-const named = useNames(merchant ? [] : rows.map((row) => row.merchant_id));
-return html`<${Trouble} error=${error} retry=${reload} />
-${loading && !data && html`<${Waiting} what="Reading the list…" />`}
-${data && !rows.length && html`<p class="muted">No admin has changed anything yet.</p>`}
-<ol class="story" data-test="actions">${rows.map((row) => html`<li key=${`${row.time}${row.did}${JSON.stringify(row.details)}`}>
-<p class="when"><${Time} at=${row.time} />${!merchant && row.merchant_id && html` · <a href="#/merchant/${row.merchant_id}">${named(row.merchant_id) ? visible(named(row.merchant_id)) : html`<code>${row.merchant_id.slice(0, 8)}</code>`}</a>`}</p>
+const pages = usePages((cursor) => ask("credits/admin/actions", { parameters: { merchant_id: merchant, limit: PAGE, cursor } }), [merchant, turn]);
+const named = useNames(merchant ? [] : pages.rows.map((row) => row.merchant_id));
+return html`<ol class="story" data-test="actions">${pages.rows.map((row) => html`<li key=${`${row.time}${row.did}${JSON.stringify(row.details)}`}>
+<p class="when"><${Time} at=${row.time} />${!merchant && row.merchant_id && html` · <${Shop} id=${row.merchant_id} named=${named} />`}</p>
 <p><strong>${visible(row.admin_id)}</strong> ${SENTENCES[row.did]?.(row.details) ?? visible(row.did).replaceAll("_", " ")}</p></li>`)}</ol>
-${cursor && html`<button type="button" onClick=${() => more(cursor)}>More</button>`}`;
+<${Pages} of=${pages} none="No admin has changed anything yet." />`;
 }
 
 const Actions = () => html`<${Title} name="Actions">Who did what<//><div class="card"><${List} merchant=${null} turn=${0} /></div>`;
@@ -835,7 +863,7 @@ const { html, useEffect, useMemo, useRef, useState } = m["preact.js"];
 const { Ahead, lapses, levels, past } = m["ahead.js"];
 const { ask } = m["api.js"];
 const { Section, Time, Trouble, useLoad, Waiting } = m["parts.js"];
-const { number, time } = m["words.js"];
+const { inDays, number, time } = m["words.js"];
 
 const PAGE = 100;
 const PAGES_MAX = 3;
@@ -1010,13 +1038,14 @@ const { data, error, reload } = useLoad(() => newest(account.merchant_id), [acco
 const last = useRef(null);
 if (data) last.current = data;
 const records = last.current;
-const now = useMemo(() => Date.now() / 1000, [records, account.updated_at]);
+const now = useMemo(() => Date.now() / 1000, [records, account.updated_at, account.runway?.days_left]);
 const outlook = useMemo(() => records && projected(records, account, now), [now]);
+const empty = outlook && new Date(outlook.empty * 1000).toISOString();
 return html`<${Section} name="Burn-down" first kind="card chart">
 <${Trouble} error=${error} retry=${reload} />
 ${!records && !error && html`<${Waiting} what="Reading the transactions…" />`}
 ${records?.length > 0 && html`<p data-test="outlook">${outlook
-? html`At ${perTime(outlook.perDay)}, ${outlook.since ? html`as since <${Time} at=${outlook.since} />` : "by its use of the last weeks"}, it is empty about <strong><${Time} at=${new Date(outlook.empty * 1000).toISOString()} /></strong> (<${Time} at=${new Date(outlook.empty * 1000).toISOString()} relative />).`
+? html`At ${perTime(outlook.perDay)}, ${outlook.since ? html`as since <${Time} at=${outlook.since} />` : "by its use of the last weeks"}, it is empty about <strong><${Time} at=${empty} /></strong> (${outlook.since ? html`<${Time} at=${empty} relative />` : inDays(account.runway)}).`
 : account.balance === 0 ? "It is empty." : "Recent orders used few credits or none, so no date can be projected."}</p>
 <${Plotted} records=${records} account=${account} outlook=${outlook} now=${now} />
 <p class="small muted">The line: the balance after each of the newest ${number(records.length)} transactions. Dashed: the threshold. Dotted: the projection.${records.some((one) => one.drawn.length) && " Bands: credits that lapse, as they were, and from now until they do, if no orders come."}${levels(account).length > 0 && " Named lines: levels."}</p>
@@ -1031,7 +1060,7 @@ m["days.js"] = (() => {
 const { html, useState } = m["preact.js"];
 const { ask } = m["api.js"];
 const { Section, Trouble, useLoad, Waiting } = m["parts.js"];
-const { number } = m["words.js"];
+const { counted, credits, number } = m["words.js"];
 
 const SPANS = [7, 30, 90];
 const HEIGHT = 100;
@@ -1072,10 +1101,10 @@ const sum = (rows, key) => rows.reduce((all, row) => all + row[key], 0);
 const COLUMNS = [["orders", "Orders"], ["used", "Used"], ["credits_in", "In"], ["credits_out", "Out"], ["shortfall", "Uncovered"], ["balance", "Balance"]];
 
 const AccountDays = ({ id, newest }) => html`<${Days} path=${`credits/accounts/${id}/days`} name="Days" turn=${newest} bars="used" line="balance" columns=${COLUMNS}
-what=${(rows) => `${number(sum(rows, "orders"))} orders used ${number(sum(rows, "used"))} credits, ${number(Math.round(10 * sum(rows, "used") / rows.length) / 10)} a day; ${number(sum(rows, "credits_in"))} came in. Bars: credits used. Line: the balance at the day's end.`} />`;
+what=${(rows) => `${counted(sum(rows, "orders"), "order")} used ${credits(sum(rows, "used"))}, ${number(Math.round(10 * sum(rows, "used") / rows.length) / 10)} a day; ${number(sum(rows, "credits_in"))} came in. Bars: credits used. Line: the balance at the day's end.`} />`;
 
 const FleetDays = () => html`<${Days} path="credits/admin/days" name="The fleet by day" turn=${0} bars="orders" line="enabled" columns=${[["enabled", "On"], ["disabled", "Off"], ["low", "Low"], ...COLUMNS, ["parked", "Parked"]]}
-what=${(rows) => `${number(sum(rows, "orders"))} orders used ${number(sum(rows, "used"))} credits; ${number(sum(rows, "credits_in"))} came in, ${number(sum(rows, "parked"))} messages were parked. Bars: orders. Line: plugins that are on.`} />`;
+what=${(rows) => rows.length < 2 ? "What a day moves is known from the second day on." : `${counted(sum(rows, "orders"), "order")} used ${credits(sum(rows, "used"))}; ${number(sum(rows, "credits_in"))} came in. Parked: ${counted(sum(rows, "parked"), "message")}. Bars: orders. Line: plugins that are on.`} />`;
 
 return { AccountDays: AccountDays, FleetDays: FleetDays };
 })();
@@ -1105,13 +1134,17 @@ return value <= MOST ? value : NaN;
 
 function effect(account, direction, amount) {
 if (!(amount >= 1)) return { said: "Give whole credits, from 1.", possible: false };
-const after = account.balance + (direction === "INCREASE" ? amount : -amount);
+const paid = direction === "INCREASE" ? Math.min(amount, account.debt) : 0;
+const after = account.balance + (direction === "INCREASE" ? amount - paid : -amount);
 if (after < 0) {
 return { said: `The balance is ${number(account.balance)}: ${credits(amount)} cannot be taken from it.`, possible: false };
 }
-const plugin = account.freeze ? "The plugin stays off: the account is frozen." : (after > 0) === (account.balance > 0) ? `The plugin stays ${after > 0 ? "on" : "off"}.` : `The plugin goes ${after > 0 ? "on" : "off"}.`;
+const { status, reason } = account.plugin_status;
+const on = after > 0 || reason === "grace";
+const plugin = ["closed", "frozen"].includes(reason) ? `The plugin stays off: the account is ${reason}.` : `The plugin ${on === (status === "enabled") ? "stays" : "goes"} ${on ? "on" : "off"}.`;
+const debt = paid ? ` ${credits(paid)} of it pay debt.` : "";
 const low = after > 0 && after <= account.threshold ? ` That is low: the threshold is ${number(account.threshold)}.` : "";
-return { said: `Balance ${number(account.balance)} → ${number(after)}. ${plugin}${low}`, possible: true };
+return { said: `Balance ${number(account.balance)} → ${number(after)}.${debt} ${plugin}${low}`, possible: true };
 }
 
 function Outcome({ account, outcome, another, undo }) {
@@ -1346,8 +1379,8 @@ m["ledger.js"] = (() => {
 const { html, useEffect, useRef, useState } = m["preact.js"];
 const { ask } = m["api.js"];
 const { broken, canCheck } = m["chain.js"];
-const { Section, Time, Trouble, useLoad, Waiting } = m["parts.js"];
-const { called, number, signed, TYPES } = m["words.js"];
+const { Pages, Section, Time, Trouble, usePages } = m["parts.js"];
+const { called, counted, number, signed, TYPES } = m["words.js"];
 
 const PAGE = 25;
 const CHAIN_PAGE = 100;
@@ -1414,50 +1447,30 @@ return html`<div class="chain">
 <button type="button" onClick=${check} disabled=${state && !state.done && !state.error}>Check the whole chain</button>
 <p role="status" data-test="chain">${state && (state.wrong.length
 ? html`<strong class="bad">The chain is broken at ${state.wrong.map(number).join(", ")}.</strong> Tell the engineers: a transaction was changed, removed or inserted.`
-: state.done ? html`<strong class="good">${number(state.checked)} transactions: every hash and every balance is right.</strong>`
-: !state.error && `${number(state.checked)} transactions so far…`)}</p>
+: state.done ? html`<strong class="good">${counted(state.checked, "transaction")}: every hash and every balance is right.</strong>`
+: !state.error && `${counted(state.checked, "transaction")} so far…`)}</p>
 <${Trouble} error=${state?.error} retry=${check} />
 </div>`;
 }
 
 function Ledger({ id, newest, turn }) {
 const [filters, setFilters] = useState(NO_FILTERS);
-const [older, setOlder] = useState({ rows: [], cursor: undefined, busy: false, error: null });
 const backwards = filters.start_date && filters.end_date && filters.start_date > filters.end_date;
-const first = useLoad(
-() => {
-setOlder({ rows: [], cursor: undefined, busy: false, error: null });
-return backwards ? Promise.resolve({ data: [], pagination: {} }) : page(id, { ...filters, limit: PAGE });
-},
-[id, turn, JSON.stringify(filters)],
-);
+const read = (cursor) => (backwards ? Promise.resolve({ data: [], pagination: {} }) : page(id, { ...filters, limit: PAGE, cursor }));
+const pages = usePages(read, [id, turn, JSON.stringify(filters)]);
+const { rows, older, more } = pages;
 const known = useRef(newest);
 useEffect(() => {
-if (known.current !== newest && older.rows.length === 0) first.reload();
+if (known.current !== newest && older.rows.length === 0) pages.reload();
 known.current = newest;
 }, [newest]);
-const cursor = older.cursor === undefined ? first.data?.pagination.next_cursor : older.cursor;
-const more = async () => {
-if (older.busy || !cursor || older.error) return;
-setOlder((before) => ({ ...before, busy: true }));
-try {
-const next = await page(id, { ...filters, limit: PAGE, cursor });
-setOlder((before) => ({ rows: [...before.rows, ...next.data], cursor: next.pagination.next_cursor, busy: false, error: null }));
-} catch (error) {
-setOlder((before) => ({ ...before, busy: false, error }));
-}
-};
-const rows = [...(first.data?.data ?? []), ...older.rows];
-const total = first.data?.pagination.total;
-return html`<${Section} name="Ledger" first kind="card ledger" title=${html`Ledger ${typeof total === "number" && html`<span class="small muted">${number(total)} ${total === 1 ? "transaction" : "transactions"}</span>`}`}>
+const total = pages.data?.pagination.total;
+return html`<${Section} name="Ledger" first kind="card ledger" title=${html`Ledger ${typeof total === "number" && html`<span class="small muted">${counted(total, "transaction")}</span>`}`}>
 <${Filters} filters=${filters} set=${setFilters} />
 ${backwards && html`<p class="wrong" role="alert">The first day is after the last.</p>`}
-<${Trouble} error=${first.error} retry=${first.reload} />
-${first.loading && !first.data && html`<${Waiting} what="Reading the ledger…" />`}
-${first.data && (rows.length ? html`<table><caption class="sr">Transactions, newest first</caption><thead><tr><th scope="col" class="num wide">No.</th><th scope="col">When</th><th scope="col">Type</th><th scope="col" class="num">Credits</th><th scope="col" class="num">Balance</th></tr></thead>
-<tbody>${rows.map((record) => html`<${Row} key=${record.id} record=${record} />`)}</tbody></table>` : html`<p class="muted">No transaction matches.</p>`)}
-${cursor && !older.error && html`<${More} more=${more} busy=${older.busy} />`}
-<${Trouble} error=${older.error} retry=${() => setOlder((before) => ({ ...before, error: null }))} />
+${rows.length > 0 && html`<table><caption class="sr">Transactions, newest first</caption><thead><tr><th scope="col" class="num wide">No.</th><th scope="col">When</th><th scope="col">Type</th><th scope="col" class="num">Credits</th><th scope="col" class="num">Balance</th></tr></thead>
+<tbody>${rows.map((record) => html`<${Row} key=${record.id} record=${record} />`)}</tbody></table>`}
+<${Pages} of=${pages} none="No transaction matches." button=${html`<${More} more=${more} busy=${older.busy} />`} />
 <${Chain} id=${id} />
 <//>`;
 }
@@ -1525,9 +1538,9 @@ m["merchants.js"] = (() => {
 
 const { html, useEffect, useState } = m["preact.js"];
 const { ask } = m["api.js"];
-const { useNames } = m["names.js"];
-const { Badge, Copy, Id, Time, Title, Trouble, useLoad, Waiting } = m["parts.js"];
-const { number, visible } = m["words.js"];
+const { Shop, useNames } = m["names.js"];
+const { Badge, Copy, Id, Pages, Time, Title, usePages } = m["parts.js"];
+const { number } = m["words.js"];
 
 const PAGE = 50;
 const RECENT = "credits.recent";
@@ -1545,37 +1558,28 @@ function visited(id) {
 sessionStorage.setItem(RECENT, JSON.stringify([id, ...recent().filter((one) => one !== id)].slice(0, RECENT_MOST)));
 }
 
-const read = (search, cursor) => ask("credits/admin/merchants", { parameters: { search, limit: PAGE, cursor } });
-
 function State({ account }) {
 if (account.plugin_status.status !== "enabled") return html`<${Badge} tone="bad">off<//>`;
+if (!account.balance) return html`<${Badge} tone="warn">grace<//>`;
 return account.balance <= account.threshold ? html`<${Badge} tone="warn">low<//>` : html`<${Badge} tone="good">on<//>`;
 }
 
-function AccountTable({ rows, name, last = "Last change", at = (row) => row.updated_at }) {
+function AccountTable({ rows, name, last = "Last change", at = (row) => html`<${Time} at=${row.updated_at} relative />` }) {
 const named = useNames(rows.map((row) => row.merchant_id));
 return html`<div class="scroll card" tabindex="0" role="region" aria-label=${name}><table><thead><tr><th scope="col">Merchant</th><th scope="col">Plugin</th><th scope="col" class="num">Balance</th><th scope="col" class="num wide">Low at</th><th scope="col" class="wide">${last}</th></tr></thead>
-<tbody>${rows.map((row) => html`<tr key=${row.merchant_id}><td>${named(row.merchant_id) && html`<a class="shop" href="#/merchant/${row.merchant_id}">${visible(named(row.merchant_id))}</a> `}<span class="nowrap"><${Id} of=${row.merchant_id} to="merchant" /><${Copy} text=${row.merchant_id} what="the id ${row.merchant_id}" /></span></td>
-<td><${State} account=${row} /></td><td class="num">${number(row.balance)}</td><td class="num wide">${number(row.threshold)}</td><td class="wide"><${Time} at=${at(row)} relative /></td></tr>`)}</tbody></table></div>`;
+<tbody>${rows.map((row) => html`<tr key=${row.merchant_id}><td>${named(row.merchant_id) && html`<strong><${Shop} id=${row.merchant_id} named=${named} /></strong> `}<span class="nowrap"><${Id} of=${row.merchant_id} to="merchant" /><${Copy} text=${row.merchant_id} what="the id ${row.merchant_id}" /></span></td>
+<td><${State} account=${row} /></td><td class="num">${number(row.balance)}</td><td class="num wide">${number(row.threshold)}</td><td class="wide">${at(row)}</td></tr>`)}</tbody></table></div>`;
 }
 
 function Recent() {
 const ids = recent();
 const named = useNames(ids);
 if (!ids.length) return null;
-return html`<p class="recent"><span class="muted">Recently visited:</span> ${ids.map((id) => html`<a key=${id} href="#/merchant/${id}">${named(id) ? visible(named(id)) : html`<code>${id.slice(0, 8)}</code>`}</a>`)}</p>`;
+return html`<p class="recent"><span class="muted">Recently visited:</span> ${ids.map((id) => html`<${Shop} key=${id} id=${id} named=${named} />`)}</p>`;
 }
 
 function Merchants({ search }) {
-const [rows, setRows] = useState([]);
-const [cursor, setCursor] = useState(null);
-const more = async (from) => {
-const page = await read(search, from);
-setRows((before) => (from ? [...before, ...page.data] : page.data));
-setCursor(page.pagination.next_cursor);
-return page;
-};
-const { error, loading, data, reload } = useLoad(() => more(null), [search]);
+const pages = usePages((cursor) => ask("credits/admin/merchants", { parameters: { search, limit: PAGE, cursor } }), [search]);
 const [text, setText] = useState(search);
 useEffect(() => setText(search), [search]);
 const send = (event) => {
@@ -1588,10 +1592,8 @@ return html`<${Title} name="Merchants">Merchants<//>
 <button type="submit">Filter</button><a class="button" href="#/off">Off</a><a class="button" href="#/low">Low</a><a class="button" href="#/week">Out within a week</a>
 </form>
 <${Recent} />
-<${Trouble} error=${error} retry=${reload} />
-${loading && !data && html`<${Waiting} what="Reading the list…" />`}
-${data && (rows.length ? html`<${AccountTable} rows=${rows} name="Merchants" />` : html`<p class="muted" role="status">No merchant matches.</p>`)}
-${cursor && html`<button type="button" onClick=${() => more(cursor)}>More</button>`}`;
+${pages.rows.length > 0 && html`<${AccountTable} rows=${pages.rows} name="Merchants" />`}
+<${Pages} of=${pages} none="No merchant matches." />`;
 }
 
 return { recent: recent, visited: visited, AccountTable: AccountTable, Merchants: Merchants };
@@ -1724,7 +1726,7 @@ const { visited } = m["merchants.js"];
 const { useNames } = m["names.js"];
 const { Papers } = m["papers.js"];
 const { Copy, EventName, Id, Section, Term, Time, Title, Trouble, useEvery, useLoad, Waiting } = m["parts.js"];
-const { credits, number, TYPES, visible } = m["words.js"];
+const { credits, daysLeft, number, TYPES } = m["words.js"];
 
 const EVERY_SECONDS = 5;
 const DATE = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeZone: "UTC" });
@@ -1737,8 +1739,8 @@ return html`<section class="status ${on ? "on" : "off"}" aria-labelledby="status
 <dl class="balance"><div><dt><${Term} of="account">Balance<//></dt><dd data-test="balance">${number(account.balance)}</dd></div>
 <div><dt><${Term} of="threshold">Low at<//></dt><dd>${number(account.threshold)}</dd></div>
 <div><dt><${Term} of="shortfall">Shortfall<//></dt><dd>${number(account.total_shortfall)}</dd></div>
-${account.runway && account.balance > 0 && html`<div><dt>Days left</dt><dd data-test="days-left">${account.runway.days_left === null ? "many" : number(account.runway.days_left)}</dd></div>
-${account.runway.empty_on && html`<div><dt>Empty on</dt><dd data-test="empty-on"><time datetime=${account.runway.empty_on}>${DATE.format(new Date(account.runway.empty_on))}</time></dd></div>`}`}
+${account.runway && account.balance > 0 && html`<div><dt>Days left</dt><dd data-test="days-left">${daysLeft(account.runway)}</dd></div>
+${account.runway.empty_on && html`<div><dt>Empty on (UTC)</dt><dd data-test="empty-on"><time datetime=${account.runway.empty_on}>${DATE.format(new Date(account.runway.empty_on))}</time></dd></div>`}`}
 ${account.debt > 0 && html`<div><dt>Debt</dt><dd class="bad" data-test="debt">${number(account.debt)}</dd></div>`}</dl>
 ${account.freeze && html`<${Frozen} freeze=${account.freeze} />`}
 ${story && html`<p class="why" data-test="why"><strong>Why?</strong> ${story.because}
@@ -1782,7 +1784,7 @@ useEvery(EVERY_SECONDS, reload);
 const name = useNames(admin ? [id] : [])(id);
 useEffect(() => { if (known) visited(id); }, [Boolean(known), id]);
 const changed = () => { reload(); setTurn((before) => before + 1); };
-return html`<${Title} name=${name ? visible(name) : `Merchant ${id.slice(0, 8)}`}>${name ? html`${visible(name)} <span class="small muted">Merchant <${Id} of=${id} whole /></span>` : html`Merchant <${Id} of=${id} whole />`} <${Copy} text=${id} what="the merchant's id" /><//>
+return html`<${Title} name=${name ?? `Merchant ${id.slice(0, 8)}`}>${name ? html`${name} <span class="small muted">Merchant <${Id} of=${id} whole /></span>` : html`Merchant <${Id} of=${id} whole />`} <${Copy} text=${id} what="the merchant's id" /><//>
 ${error?.status === 404 ? html`<p class="said">This merchant has no account. Its first event may not have arrived, or may be among its <a href="#/dead-letters/-/${id}">dead letters</a>.</p>`
 : html`<${Trouble} error=${error} retry=${reload} />`}
 ${!known && !error && html`<${Waiting} what="Reading the account…" />`}
@@ -1811,9 +1813,9 @@ const { html, useRef, useState } = m["preact.js"];
 const { ask } = m["api.js"];
 const { FleetDays } = m["days.js"];
 const { AccountTable } = m["merchants.js"];
-const { useNames } = m["names.js"];
-const { Badge, Id, Section, Term, Time, Title, Trouble, useEvery, useLoad, Waiting } = m["parts.js"];
-const { ago, EVENTS, number, shortTime, visible } = m["words.js"];
+const { Shop, useNames } = m["names.js"];
+const { Badge, Pages, Section, Term, Time, Title, Trouble, useEvery, useLoad, usePages, Waiting } = m["parts.js"];
+const { ago, EVENTS, inDays, number, shortTime } = m["words.js"];
 
 const EVERY_SECONDS = 3;
 const KEPT = 40;
@@ -1899,10 +1901,10 @@ const named = useNames(events.map((event) => event.merchant_id));
 return html`<${Section} name="Latest threshold events">
 ${events.length ? html`<ol class="events">${events.map((event) => {
 const [words, tone] = EVENTS[event.event_type] ?? [event.event_type, "plain"];
-const switched = event.event_type.endsWith("plugin_status_changed");
+const on = event.status === "enabled";
 return html`<li key=${event.event_id}>
-<${Badge} tone=${switched ? (event.balance ? "good" : "bad") : tone}>${switched ? `Plugin ${event.balance ? "on" : "off"}` : words}<//>
-${named(event.merchant_id) ? html`<a href="#/merchant/${event.merchant_id}">${visible(named(event.merchant_id))}</a>` : html`<${Id} of=${event.merchant_id} to="merchant" />`}<span>balance ${number(event.balance)}</span>
+<${Badge} tone=${event.status ? (on ? "good" : "bad") : tone}>${event.status ? `Plugin ${on ? "on" : "off"}` : words}<//>
+<${Shop} id=${event.merchant_id} named=${named} /><span>balance ${number(event.balance)}</span>
 <span class="small muted"><${Time} at=${event.time} relative /></span></li>`;
 })}</ol>` : html`<p class="muted">No balance has passed a threshold yet.</p>`}
 <p class="small muted">Each is a <${Term} of="crossing">crossing<//>.</p>
@@ -1920,33 +1922,24 @@ ${data && html`<${Live} readings=${readings} /><${Fleet} fleet=${data.data.fleet
 }
 
 const LISTS = {
-off: ["zero-balance", "Merchants without credits", "No balance is zero."],
+off: ["merchants", "Merchants whose plugin is off", "No plugin is off.", { status: "disabled" }],
 low: ["low-balance", "Merchants with a low balance", "No balance is low."],
 week: ["low-balance", "Merchants that run out within a week", "No low balance is expected to be used up within a week.", { days: 7 }],
 };
 
 const LAST = {
-off: ["Off since", (row) => row.plugin_status.since],
-low: ["Last change", (row) => row.updated_at],
-week: ["Runs out", (row) => row.runway?.empty_on],
+off: ["Off since", (row) => html`<${Time} at=${row.plugin_status.since} relative />`],
+low: [],
+week: ["Runs out", (row) => inDays(row.runway)],
 };
 
 function Accounts({ which }) {
 const [path, title, none, narrowed] = LISTS[which];
-const [rows, setRows] = useState([]);
-const [cursor, setCursor] = useState(null);
-const more = async (from) => {
-const page = await ask(`credits/admin/${path}`, { parameters: { limit: 50, cursor: from, ...narrowed } });
-setRows((before) => (from ? [...before, ...page.data] : page.data));
-setCursor(page.pagination.next_cursor);
-return page;
-};
-const { error, loading, data, reload } = useLoad(() => more(null), [which]);
+const pages = usePages((cursor) => ask(`credits/admin/${path}`, { parameters: { limit: 50, cursor, ...narrowed } }), [which]);
+const [last, at] = LAST[which];
 return html`<${Title} name=${title}>${title}<//>
-<${Trouble} error=${error} retry=${reload} />
-${loading && !data && html`<${Waiting} what="Reading the list…" />`}
-${data && (rows.length ? html`<${AccountTable} rows=${rows} name=${title} last=${LAST[which][0]} at=${LAST[which][1]} />
-${cursor && html`<button type="button" onClick=${() => more(cursor)}>More</button>`}` : html`<p class="muted">${none}</p>`)}`;
+${pages.rows.length > 0 && html`<${AccountTable} rows=${pages.rows} name=${title} last=${last} at=${at} />`}
+<${Pages} of=${pages} none=${none} />`;
 }
 
 return { Overview: Overview, Accounts: Accounts };
@@ -1958,7 +1951,7 @@ const { ask } = m["api.js"];
 const { adds, canCheck, canonical, follows, GENESIS, hashOf } = m["chain.js"];
 const { useNames } = m["names.js"];
 const { Id, Section, Time, Title, Trouble, useLoad, Waiting } = m["parts.js"];
-const { called, credits, number, signed, visible } = m["words.js"];
+const { called, credits, number, signed } = m["words.js"];
 
 const TRIES = 4;
 
@@ -2007,7 +2000,7 @@ ${!canCheck() && html`<p class="muted">This page is not on a secure address, so 
 
 function Facts({ record, shop }) {
 const rows = [
-["Merchant", html`${shop ? `${visible(shop)} ` : ""}<${Id} of=${record.merchant_id} to="merchant" whole />`],
+["Merchant", html`${shop ? `${shop} ` : ""}<${Id} of=${record.merchant_id} to="merchant" whole />`],
 ["Recorded", html`<${Time} at=${record.created_at} />`],
 ["Happened", record.occurred_at && html`<${Time} at=${record.occurred_at} />`],
 ["Number", number(record.sequence)],
@@ -2034,7 +2027,7 @@ const name = record ? called(record) : "Transaction";
 return html`<${Title} name="${name} ${id.slice(0, 8)}">${name} ${record && record.transaction_type !== "TRIAL" ? html`<code>${record.reference_id}</code>` : ""}<//>
 <${Trouble} error=${error} retry=${reload} />
 ${!record && !error && html`<${Waiting} what="Reading the transaction…" />`}
-${record && html`<p class="lead"><strong class=${record.amount > 0 ? "good" : ""}>${signed(record.amount)}</strong> ${Math.abs(record.amount) === 1 ? "credit" : "credits"}: balance ${number(record.balance_before)} → ${number(record.balance_after)}, <${Time} at=${record.created_at} relative />.${" "}<a href="#/merchant/${record.merchant_id}">To ${shop ? visible(shop) : "the merchant"}</a></p>
+${record && html`<p class="lead"><strong class=${record.amount > 0 ? "good" : ""}>${signed(record.amount)}</strong> ${Math.abs(record.amount) === 1 ? "credit" : "credits"}: balance ${number(record.balance_before)} → ${number(record.balance_after)}, <${Time} at=${record.created_at} relative />.${" "}<a href="#/merchant/${record.merchant_id}">To ${shop ?? "the merchant"}</a></p>
 <div class="columns"><${Facts} record=${record} shop=${shop} /><${Check} key=${record.id} record=${record} /></div>`}`;
 }
 
@@ -2051,7 +2044,7 @@ const { Merchant } = m["merchant.js"];
 const { Merchants } = m["merchants.js"];
 const { Accounts, Overview } = m["overview.js"];
 const { Actions } = m["actions.js"];
-const { Title, Trouble } = m["parts.js"];
+const { Title, Trouble, typing } = m["parts.js"];
 const { Transaction } = m["transaction.js"];
 const { uuid } = m["words.js"];
 
@@ -2081,7 +2074,7 @@ event.preventDefault();
 setWrong(signIn(event.currentTarget.elements.token.value.trim().replace(/^Bearer\s+/i, "")));
 };
 return html`<main class="signin" id="main">
-<${Title} name="Sign in">Credits console<//>
+<${Title} name="Sign in" field=${!typing() && "token"}>Credits console<//>
 ${whyEnded() && html`<div class="trouble" role="alert"><p><strong>${whyEnded()}</strong> Sign in again to continue.</p></div>`}
 <form class="card" onSubmit=${send}>
 <label for="token">Access token</label>

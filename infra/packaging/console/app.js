@@ -9,7 +9,7 @@ import { Merchant } from "./merchant.js";
 import { Merchants } from "./merchants.js";
 import { Accounts, Overview } from "./overview.js";
 import { Actions } from "./actions.js";
-import { Title, Trouble } from "./parts.js";
+import { Title, Trouble, typing } from "./parts.js";
 import { Transaction } from "./transaction.js";
 import { uuid } from "./words.js";
 
@@ -39,7 +39,7 @@ function SignIn() {
     setWrong(signIn(event.currentTarget.elements.token.value.trim().replace(/^Bearer\s+/i, "")));
   };
   return html`<main class="signin" id="main">
-    <${Title} name="Sign in">Credits console<//>
+    <${Title} name="Sign in" field=${!typing() && "token"}>Credits console<//>
     ${whyEnded() && html`<div class="trouble" role="alert"><p><strong>${whyEnded()}</strong> Sign in again to continue.</p></div>`}
     <form class="card" onSubmit=${send}>
       <label for="token">Access token</label>

@@ -4,7 +4,7 @@ import { html, useEffect, useMemo, useRef, useState } from "./preact.js";
 import { Ahead, lapses, levels, past } from "./ahead.js";
 import { ask } from "./api.js";
 import { Section, Time, Trouble, useLoad, Waiting } from "./parts.js";
-import { number, time } from "./words.js";
+import { inDays, number, time } from "./words.js";
 
 const PAGE = 100;
 const PAGES_MAX = 3;
@@ -195,13 +195,14 @@ export function Chart({ account }) {
   const last = useRef(null);
   if (data) last.current = data;
   const records = last.current;
-  const now = useMemo(() => Date.now() / 1000, [records, account.updated_at]);
+  const now = useMemo(() => Date.now() / 1000, [records, account.updated_at, account.runway?.days_left]);
   const outlook = useMemo(() => records && projected(records, account, now), [now]);
+  const empty = outlook && new Date(outlook.empty * 1000).toISOString();
   return html`<${Section} name="Burn-down" first kind="card chart">
     <${Trouble} error=${error} retry=${reload} />
     ${!records && !error && html`<${Waiting} what="Reading the transactions…" />`}
     ${records?.length > 0 && html`<p data-test="outlook">${outlook
-      ? html`At ${perTime(outlook.perDay)}, ${outlook.since ? html`as since <${Time} at=${outlook.since} />` : "by its use of the last weeks"}, it is empty about <strong><${Time} at=${new Date(outlook.empty * 1000).toISOString()} /></strong> (<${Time} at=${new Date(outlook.empty * 1000).toISOString()} relative />).`
+      ? html`At ${perTime(outlook.perDay)}, ${outlook.since ? html`as since <${Time} at=${outlook.since} />` : "by its use of the last weeks"}, it is empty about <strong><${Time} at=${empty} /></strong> (${outlook.since ? html`<${Time} at=${empty} relative />` : inDays(account.runway)}).`
       : account.balance === 0 ? "It is empty." : "Recent orders used few credits or none, so no date can be projected."}</p>
       <${Plotted} records=${records} account=${account} outlook=${outlook} now=${now} />
       <p class="small muted">The line: the balance after each of the newest ${number(records.length)} transactions. Dashed: the threshold. Dotted: the projection.${records.some((one) => one.drawn.length) && " Bands: credits that lapse, as they were, and from now until they do, if no orders come."}${levels(account).length > 0 && " Named lines: levels."}</p>

@@ -3,7 +3,7 @@
 import { html, useState } from "./preact.js";
 import { ask } from "./api.js";
 import { Section, Trouble, useLoad, Waiting } from "./parts.js";
-import { number } from "./words.js";
+import { counted, credits, number } from "./words.js";
 
 const SPANS = [7, 30, 90];
 const HEIGHT = 100;
@@ -45,7 +45,7 @@ const sum = (rows, key) => rows.reduce((all, row) => all + row[key], 0);
 const COLUMNS = [["orders", "Orders"], ["used", "Used"], ["credits_in", "In"], ["credits_out", "Out"], ["shortfall", "Uncovered"], ["balance", "Balance"]];
 
 export const AccountDays = ({ id, newest }) => html`<${Days} path=${`credits/accounts/${id}/days`} name="Days" turn=${newest} bars="used" line="balance" columns=${COLUMNS}
-  what=${(rows) => `${number(sum(rows, "orders"))} orders used ${number(sum(rows, "used"))} credits, ${number(Math.round(10 * sum(rows, "used") / rows.length) / 10)} a day; ${number(sum(rows, "credits_in"))} came in. Bars: credits used. Line: the balance at the day's end.`} />`;
+  what=${(rows) => `${counted(sum(rows, "orders"), "order")} used ${credits(sum(rows, "used"))}, ${number(Math.round(10 * sum(rows, "used") / rows.length) / 10)} a day; ${number(sum(rows, "credits_in"))} came in. Bars: credits used. Line: the balance at the day's end.`} />`;
 
 export const FleetDays = () => html`<${Days} path="credits/admin/days" name="The fleet by day" turn=${0} bars="orders" line="enabled" columns=${[["enabled", "On"], ["disabled", "Off"], ["low", "Low"], ...COLUMNS, ["parked", "Parked"]]}
-  what=${(rows) => `${number(sum(rows, "orders"))} orders used ${number(sum(rows, "used"))} credits; ${number(sum(rows, "credits_in"))} came in, ${number(sum(rows, "parked"))} messages were parked. Bars: orders. Line: plugins that are on.`} />`;
+  what=${(rows) => rows.length < 2 ? "What a day moves is known from the second day on." : `${counted(sum(rows, "orders"), "order")} used ${credits(sum(rows, "used"))}; ${number(sum(rows, "credits_in"))} came in. Parked: ${counted(sum(rows, "parked"), "message")}. Bars: orders. Line: plugins that are on.`} />`;

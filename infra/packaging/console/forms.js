@@ -25,13 +25,18 @@ function whole(text) {
 
 function effect(account, direction, amount) {
   if (!(amount >= 1)) return { said: "Give whole credits, from 1.", possible: false };
-  const after = account.balance + (direction === "INCREASE" ? amount : -amount);
+  // What is added pays debt first.
+  const paid = direction === "INCREASE" ? Math.min(amount, account.debt) : 0;
+  const after = account.balance + (direction === "INCREASE" ? amount - paid : -amount);
   if (after < 0) {
     return { said: `The balance is ${number(account.balance)}: ${credits(amount)} cannot be taken from it.`, possible: false };
   }
-  const plugin = account.freeze ? "The plugin stays off: the account is frozen." : (after > 0) === (account.balance > 0) ? `The plugin stays ${after > 0 ? "on" : "off"}.` : `The plugin goes ${after > 0 ? "on" : "off"}.`;
+  const { status, reason } = account.plugin_status;
+  const on = after > 0 || reason === "grace";
+  const plugin = ["closed", "frozen"].includes(reason) ? `The plugin stays off: the account is ${reason}.` : `The plugin ${on === (status === "enabled") ? "stays" : "goes"} ${on ? "on" : "off"}.`;
+  const debt = paid ? ` ${credits(paid)} of it pay debt.` : "";
   const low = after > 0 && after <= account.threshold ? ` That is low: the threshold is ${number(account.threshold)}.` : "";
-  return { said: `Balance ${number(account.balance)} → ${number(after)}. ${plugin}${low}`, possible: true };
+  return { said: `Balance ${number(account.balance)} → ${number(after)}.${debt} ${plugin}${low}`, possible: true };
 }
 
 // It can be undone once the page has the balance that it left.

@@ -3,8 +3,8 @@
 import { html, useEffect, useRef, useState } from "./preact.js";
 import { ask } from "./api.js";
 import { broken, canCheck } from "./chain.js";
-import { Section, Time, Trouble, useLoad, Waiting } from "./parts.js";
-import { called, number, signed, TYPES } from "./words.js";
+import { Pages, Section, Time, Trouble, usePages } from "./parts.js";
+import { called, counted, number, signed, TYPES } from "./words.js";
 
 const PAGE = 25;
 const CHAIN_PAGE = 100;
@@ -73,51 +73,31 @@ function Chain({ id }) {
     <button type="button" onClick=${check} disabled=${state && !state.done && !state.error}>Check the whole chain</button>
     <p role="status" data-test="chain">${state && (state.wrong.length
       ? html`<strong class="bad">The chain is broken at ${state.wrong.map(number).join(", ")}.</strong> Tell the engineers: a transaction was changed, removed or inserted.`
-      : state.done ? html`<strong class="good">${number(state.checked)} transactions: every hash and every balance is right.</strong>`
-      : !state.error && `${number(state.checked)} transactions so far…`)}</p>
+      : state.done ? html`<strong class="good">${counted(state.checked, "transaction")}: every hash and every balance is right.</strong>`
+      : !state.error && `${counted(state.checked, "transaction")} so far…`)}</p>
     <${Trouble} error=${state?.error} retry=${check} />
   </div>`;
 }
 
 export function Ledger({ id, newest, turn }) {
   const [filters, setFilters] = useState(NO_FILTERS);
-  const [older, setOlder] = useState({ rows: [], cursor: undefined, busy: false, error: null });
   const backwards = filters.start_date && filters.end_date && filters.start_date > filters.end_date;
-  const first = useLoad(
-    () => {
-      setOlder({ rows: [], cursor: undefined, busy: false, error: null });
-      return backwards ? Promise.resolve({ data: [], pagination: {} }) : page(id, { ...filters, limit: PAGE });
-    },
-    [id, turn, JSON.stringify(filters)],
-  );
+  const read = (cursor) => (backwards ? Promise.resolve({ data: [], pagination: {} }) : page(id, { ...filters, limit: PAGE, cursor }));
+  const pages = usePages(read, [id, turn, JSON.stringify(filters)]);
+  const { rows, older, more } = pages;
   const known = useRef(newest);
   useEffect(() => {
     // What comes in while the beginning is looked at joins it; who has gone further down is left in peace.
-    if (known.current !== newest && older.rows.length === 0) first.reload();
+    if (known.current !== newest && older.rows.length === 0) pages.reload();
     known.current = newest;
   }, [newest]);
-  const cursor = older.cursor === undefined ? first.data?.pagination.next_cursor : older.cursor;
-  const more = async () => {
-    if (older.busy || !cursor || older.error) return;
-    setOlder((before) => ({ ...before, busy: true }));
-    try {
-      const next = await page(id, { ...filters, limit: PAGE, cursor });
-      setOlder((before) => ({ rows: [...before.rows, ...next.data], cursor: next.pagination.next_cursor, busy: false, error: null }));
-    } catch (error) {
-      setOlder((before) => ({ ...before, busy: false, error }));
-    }
-  };
-  const rows = [...(first.data?.data ?? []), ...older.rows];
-  const total = first.data?.pagination.total;
-  return html`<${Section} name="Ledger" first kind="card ledger" title=${html`Ledger ${typeof total === "number" && html`<span class="small muted">${number(total)} ${total === 1 ? "transaction" : "transactions"}</span>`}`}>
+  const total = pages.data?.pagination.total;
+  return html`<${Section} name="Ledger" first kind="card ledger" title=${html`Ledger ${typeof total === "number" && html`<span class="small muted">${counted(total, "transaction")}</span>`}`}>
     <${Filters} filters=${filters} set=${setFilters} />
     ${backwards && html`<p class="wrong" role="alert">The first day is after the last.</p>`}
-    <${Trouble} error=${first.error} retry=${first.reload} />
-    ${first.loading && !first.data && html`<${Waiting} what="Reading the ledger…" />`}
-    ${first.data && (rows.length ? html`<table><caption class="sr">Transactions, newest first</caption><thead><tr><th scope="col" class="num wide">No.</th><th scope="col">When</th><th scope="col">Type</th><th scope="col" class="num">Credits</th><th scope="col" class="num">Balance</th></tr></thead>
-      <tbody>${rows.map((record) => html`<${Row} key=${record.id} record=${record} />`)}</tbody></table>` : html`<p class="muted">No transaction matches.</p>`)}
-    ${cursor && !older.error && html`<${More} more=${more} busy=${older.busy} />`}
-    <${Trouble} error=${older.error} retry=${() => setOlder((before) => ({ ...before, error: null }))} />
+    ${rows.length > 0 && html`<table><caption class="sr">Transactions, newest first</caption><thead><tr><th scope="col" class="num wide">No.</th><th scope="col">When</th><th scope="col">Type</th><th scope="col" class="num">Credits</th><th scope="col" class="num">Balance</th></tr></thead>
+      <tbody>${rows.map((record) => html`<${Row} key=${record.id} record=${record} />`)}</tbody></table>`}
+    <${Pages} of=${pages} none="No transaction matches." button=${html`<${More} more=${more} busy=${older.busy} />`} />
     <${Chain} id=${id} />
   <//>`;
 }

@@ -2,8 +2,8 @@
 
 import { html, useState } from "./preact.js";
 import { ask } from "./api.js";
-import { useNames } from "./names.js";
-import { Badge, EventName, Id, Term, Time, Title, Trouble, useLoad, Waiting } from "./parts.js";
+import { called, Shop, useNames } from "./names.js";
+import { Badge, EventName, Term, Time, Title, Trouble, useLoad, Waiting } from "./parts.js";
 import { indented, number, visible } from "./words.js";
 
 // In the address where any code will do, before the merchant.
@@ -30,7 +30,7 @@ function Message({ letter }) {
   </details>`;
 }
 
-function Letter({ letter, chosen, choose, gone }) {
+function Letter({ letter, chosen, choose, gone, named }) {
   const [state, setState] = useState({ busy: false, error: null });
   const retry = async () => {
     setState({ busy: true, error: null });
@@ -45,7 +45,7 @@ function Letter({ letter, chosen, choose, gone }) {
     <h2>${!gone.of(letter.id) && html`<input type="checkbox" aria-label="Choose the dead letter ${letter.id}" checked=${chosen} onChange=${() => choose(letter.id)} /> `}<${Badge} tone="bad">${visible(letter.code).replaceAll("_", " ")}<//> ${letter.event_type ? html`<${EventName} of=${letter.event_type} />` : "no readable event"}</h2>
     <p class="reason">${visible(letter.reason) || "No reason was given."}</p>
     <dl class="facts">
-      ${letter.merchant_id && html`<div><dt>Merchant</dt><dd><${Id} of=${letter.merchant_id} to="merchant" /></dd></div>`}
+      ${letter.merchant_id && html`<div><dt>Merchant</dt><dd><${Shop} id=${letter.merchant_id} named=${named} /></dd></div>`}
       ${letter.field && html`<div><dt>Field</dt><dd><code>${visible(letter.field)}</code></dd></div>`}
       <div><dt>Came from</dt><dd>${visible(letter.origin ?? "unknown")} (${PARKINGS[letter.parking] ?? letter.parking})</dd></div>
       ${letter.first_seen && html`<div><dt>First seen</dt><dd><${Time} at=${letter.first_seen} /></dd></div>`}
@@ -104,13 +104,13 @@ function Groups({ code, merchant }) {
   if (!groups.length) return null;
   const codes = numbered(groups.filter((group) => !merchant || group.merchant_id === merchant), "code");
   const merchants = numbered(groups.filter((group) => !code || group.code === code), "merchant_id").slice(0, MERCHANTS_MOST);
-  return html`<${Links} name="Dead letters by code" rows=${codes} chosen=${code} to=${(one) => address(one, merchant)}>${(one) => visible(one).replaceAll("_", " ")}<//>
-    <${Links} name="Dead letters by merchant" rows=${merchants} chosen=${merchant} to=${(one) => address(code, one)}>${(one) => (named(one) ? visible(named(one)) : html`<code>${one.slice(0, 8)}</code>`)}<//>`;
+  return html`<${Links} name="Code" rows=${codes} chosen=${code} to=${(one) => address(one, merchant)}>${(one) => visible(one).replaceAll("_", " ")}<//>
+    <${Links} name="Merchant" rows=${merchants} chosen=${merchant} to=${(one) => address(code, one)}>${(one) => called(one, named)}<//>`;
 }
 
 function Links({ name, rows, chosen, to, children: shown }) {
   if (!rows.length && !chosen) return null;
-  return html`<nav class="recent" aria-label=${name}><a href=${to("")} aria-current=${chosen ? undefined : "page"}>All</a>${rows.map(([one, count]) => html`<a key=${one} href=${to(one)} aria-current=${one === chosen ? "page" : undefined}>${shown(one)} (${number(count)})</a>`)}</nav>`;
+  return html`<nav class="recent" aria-label="Dead letters by ${name.toLowerCase()}"><span class="muted">${name}:</span><a href=${to("")} aria-current=${chosen ? undefined : "page"}>All</a>${rows.map(([one, count]) => html`<a key=${one} href=${to(one)} aria-current=${one === chosen ? "page" : undefined}>${shown(one)} (${number(count)})</a>`)}</nav>`;
 }
 
 // How many letters the groups have under each code or merchant, the most first.
@@ -129,6 +129,7 @@ export function Letters({ code: asked, merchant }) {
   const [ends, setEnds] = useState({});
   const [within, setWithin] = useState("");
   const all = data?.data ?? [];
+  const named = useNames(all.map((letter) => letter.merchant_id));
   const sought = within.trim().toLowerCase();
   const letters = all.filter((letter) => [letter.id, letter.reason, letter.body].some((text) => text.toLowerCase().includes(sought)));
   const unseen = data ? data.pagination.total - all.length : 0;
@@ -145,6 +146,6 @@ export function Letters({ code: asked, merchant }) {
     ${all.length > 0 && !letters.length && html`<p class="muted" role="status">None of the ${number(all.length)} newest has this text.</p>`}
     ${data && !all.length && html`<p class="good" role="status">Nothing is parked${code ? " with this code" : ""}${merchant ? " of this merchant" : ""}.</p>`}
     ${letters.length > 0 && html`<${Many} letters=${letters} chosen=${chosen} set=${setChosen} gone=${gone} />`}
-    <ul class="letters">${letters.map((letter) => html`<${Letter} key=${letter.id} letter=${letter} chosen=${chosen.includes(letter.id)} choose=${choose} gone=${gone} />`)}</ul>
+    <ul class="letters">${letters.map((letter) => html`<${Letter} key=${letter.id} letter=${letter} chosen=${chosen.includes(letter.id)} choose=${choose} gone=${gone} named=${named} />`)}</ul>
     ${unseen > 0 && html`<p class="small muted">About ${number(unseen)} more are in the queues: retry or discard some, or refresh.</p>`}`;
 }

@@ -2,9 +2,9 @@
 
 import { html, useEffect, useRef, useState } from "./preact.js";
 import { ask, who } from "./api.js";
-import { useNames } from "./names.js";
+import { Shop, useNames } from "./names.js";
 import { Section, Time, Title, Trouble, useLoad, Waiting } from "./parts.js";
-import { credits, number, signed, visible } from "./words.js";
+import { counted, credits, number, signed, visible } from "./words.js";
 
 const ADJUSTMENTS = "credits/admin/adjustments";
 const UNFINISHED = "credits.batch";
@@ -50,7 +50,7 @@ function Rows({ rows }) {
   return html`<table class="batch"><caption class="sr">What each row does</caption>
       <thead><tr><th scope="col" class="num">Line</th><th scope="col">Merchant</th><th scope="col" class="num">Credits</th><th scope="col">Effect</th></tr></thead>
       <tbody>${shown.map((row) => html`<tr key=${row.adjustment_id} data-test="row"><td class="num">${number(row.line)}</td>
-        <td><a href="#/merchant/${row.merchant_id}">${named(row.merchant_id) ? visible(named(row.merchant_id)) : html`<code>${row.merchant_id.slice(0, 8)}</code>`}</a></td>
+        <td><${Shop} id=${row.merchant_id} named=${named} /></td>
         <td class="num">${signed(row.credits)}</td><td><${Effect} row=${row} /></td></tr>`)}</tbody></table>
     ${rows.length > shown.length && html`<p><button type="button" onClick=${() => setAll(true)}>Show all ${number(rows.length)} rows</button></p>`}`;
 }
@@ -59,10 +59,10 @@ function Summary({ plan }) {
   const count = (state) => plan.rows.filter((row) => row.state === state).length;
   const turned = (way) => plan.rows.filter((row) => row.turns === way && row.state === "apply").length;
   const parts = [
-    `${number(plan.rows.length + plan.bad.length)} rows`, `${credits(plan.batch_credits)} moved in all`,
+    counted(plan.rows.length + plan.bad.length, "row"), `${credits(plan.batch_credits)} moved in all`,
     count("apply") && `${number(count("apply"))} to apply`, count("done") && `${number(count("done"))} done before`, count("skipped") && `${number(count("skipped"))} never applied`,
     count("refused") && `${number(count("refused"))} refused`, plan.bad.length && `${number(plan.bad.length)} bad`,
-    turned("off") && `${number(turned("off"))} plugins go off`, turned("on") && `${number(turned("on"))} plugins go on`,
+    turned("off") && `${counted(turned("off"), "plugin")} to go off`, turned("on") && `${counted(turned("on"), "plugin")} to go on`,
   ];
   return html`<p data-test="summary">${plan.undo ? "Taking back " : ""}<code>${plan.batch}</code>: ${parts.filter(Boolean).join(", ")}.</p>`;
 }
@@ -111,11 +111,11 @@ function Plan({ plan, update, undo, text, changed }) {
     ${plan.bad.length > 0 && html`<ul data-test="bad">${plan.bad.slice(0, SHOWN).map((bad) => html`<li class="bad" key=${bad.line}>Line ${number(bad.line)}, ${bad.column}: ${visible(bad.why)}</li>`)}</ul>`}
     <${Rows} rows=${plan.rows} />
     ${wrong > 0 && todo.length > 0 && !run && html`<label class="choice"><input type="checkbox" checked=${partial} onChange=${() => setPartial(!partial)} /> Apply the other rows anyway</label>`}
-    <div role="status" data-test="progress">${busy && html`<label class="small" for="progress">${number(run.at)} of ${number(run.of)} rows</label> <progress id="progress" max=${run.of} value=${run.at}></progress>`}
+    <div role="status" data-test="progress">${busy && html`<label class="small" for="progress">${number(run.at)} of ${counted(run.of, "row")}</label> <progress id="progress" max=${run.of} value=${run.at}></progress>`}
       ${run?.done && html`<p class="done">${ended(plan.rows)}.</p>`}
       ${held && todo.length > 0 && html`<p class="muted">Nothing is applied while a row is bad or refused.</p>`}</div>
     <${Trouble} error=${run?.error} also=${html`<p>It stopped after ${number(run?.at ?? 0)} of ${number(run?.of ?? 0)} rows. Continue: each row counts once.</p>`} />
-    ${!run?.done && todo.length > 0 && html`<button type="button" class="main" disabled=${busy || held} onClick=${apply}>${busy ? "Applying…" : run?.error ? "Continue" : `${plan.undo ? "Take back" : "Apply"} ${todo.length === 1 ? "1 row" : `${number(todo.length)} rows`}`}</button>`}
+    ${!run?.done && todo.length > 0 && html`<button type="button" class="main" disabled=${busy || held} onClick=${apply}>${busy ? "Applying…" : run?.error ? "Continue" : `${plan.undo ? "Take back" : "Apply"} ${counted(todo.length, "row")}`}</button>`}
     ${!plan.undo && !busy && plan.rows.some((row) => row.state === "done" || row.state === "applied") && html` <button type="button" onClick=${undo}>Undo this batch…</button>`}
   <//>`;
 }
@@ -158,7 +158,7 @@ function Waiters({ turn }) {
     ${data && !groups.length && html`<p class="muted">Nothing waits.</p>`}
     <ul class="waiters">${groups.map(([key, rows]) => html`<li key=${key} data-test="waiter">
       <p><strong>${visible(rows[0].asked_by)}</strong> asked <${Time} at=${rows[0].asked_at} relative /> for ${rows.length === 1
-        ? html`${signed(rows[0].operation_type === "INCREASE" ? rows[0].credits : -rows[0].credits)} credits of <a href="#/merchant/${rows[0].merchant_id}">${named(rows[0].merchant_id) ? visible(named(rows[0].merchant_id)) : html`<code>${rows[0].merchant_id.slice(0, 8)}</code>`}</a>: ${visible(rows[0].reason)}`
+        ? html`${signed(rows[0].operation_type === "INCREASE" ? rows[0].credits : -rows[0].credits)} credits of <${Shop} id=${rows[0].merchant_id} named=${named} />: ${visible(rows[0].reason)}`
         : html`${number(rows.length)} rows of <code>${key.split(" ")[0]}</code>, ${credits(rows.reduce((sum, row) => sum + row.credits, 0))} in all: ${visible(rows[0].reason)}…`}</p>
       ${rows[0].asked_by === who()?.name ? html`<p class="small muted">Another admin than you has to confirm it.</p>`
         : html`<button type="button" class="main" disabled=${state.busy} onClick=${() => each(key, rows, confirm)}>${state.busy === key ? "Confirming…" : "Confirm"}</button> `}

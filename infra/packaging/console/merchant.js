@@ -13,7 +13,7 @@ import { visited } from "./merchants.js";
 import { useNames } from "./names.js";
 import { Papers } from "./papers.js";
 import { Copy, EventName, Id, Section, Term, Time, Title, Trouble, useEvery, useLoad, Waiting } from "./parts.js";
-import { credits, number, TYPES, visible } from "./words.js";
+import { credits, daysLeft, number, TYPES } from "./words.js";
 
 const EVERY_SECONDS = 5;
 // The API names days in UTC.
@@ -27,8 +27,8 @@ function Status({ account, story }) {
     <dl class="balance"><div><dt><${Term} of="account">Balance<//></dt><dd data-test="balance">${number(account.balance)}</dd></div>
       <div><dt><${Term} of="threshold">Low at<//></dt><dd>${number(account.threshold)}</dd></div>
       <div><dt><${Term} of="shortfall">Shortfall<//></dt><dd>${number(account.total_shortfall)}</dd></div>
-      ${account.runway && account.balance > 0 && html`<div><dt>Days left</dt><dd data-test="days-left">${account.runway.days_left === null ? "many" : number(account.runway.days_left)}</dd></div>
-        ${account.runway.empty_on && html`<div><dt>Empty on</dt><dd data-test="empty-on"><time datetime=${account.runway.empty_on}>${DATE.format(new Date(account.runway.empty_on))}</time></dd></div>`}`}
+      ${account.runway && account.balance > 0 && html`<div><dt>Days left</dt><dd data-test="days-left">${daysLeft(account.runway)}</dd></div>
+        ${account.runway.empty_on && html`<div><dt>Empty on (UTC)</dt><dd data-test="empty-on"><time datetime=${account.runway.empty_on}>${DATE.format(new Date(account.runway.empty_on))}</time></dd></div>`}`}
       ${account.debt > 0 && html`<div><dt>Debt</dt><dd class="bad" data-test="debt">${number(account.debt)}</dd></div>`}</dl>
     ${account.freeze && html`<${Frozen} freeze=${account.freeze} />`}
     ${story && html`<p class="why" data-test="why"><strong>Why?</strong> ${story.because}
@@ -73,7 +73,7 @@ export function Merchant({ id, admin }) {
   const name = useNames(admin ? [id] : [])(id);
   useEffect(() => { if (known) visited(id); }, [Boolean(known), id]);
   const changed = () => { reload(); setTurn((before) => before + 1); };
-  return html`<${Title} name=${name ? visible(name) : `Merchant ${id.slice(0, 8)}`}>${name ? html`${visible(name)} <span class="small muted">Merchant <${Id} of=${id} whole /></span>` : html`Merchant <${Id} of=${id} whole />`} <${Copy} text=${id} what="the merchant's id" /><//>
+  return html`<${Title} name=${name ?? `Merchant ${id.slice(0, 8)}`}>${name ? html`${name} <span class="small muted">Merchant <${Id} of=${id} whole /></span>` : html`Merchant <${Id} of=${id} whole />`} <${Copy} text=${id} what="the merchant's id" /><//>
     ${error?.status === 404 ? html`<p class="said">This merchant has no account. Its first event may not have arrived, or may be among its <a href="#/dead-letters/-/${id}">dead letters</a>.</p>`
       : html`<${Trouble} error=${error} retry=${reload} />`}
     ${!known && !error && html`<${Waiting} what="Reading the account…" />`}

@@ -2,9 +2,9 @@
 
 import { html, useEffect, useState } from "./preact.js";
 import { ask } from "./api.js";
-import { useNames } from "./names.js";
-import { Badge, Copy, Id, Time, Title, Trouble, useLoad, Waiting } from "./parts.js";
-import { number, visible } from "./words.js";
+import { Shop, useNames } from "./names.js";
+import { Badge, Copy, Id, Pages, Time, Title, usePages } from "./parts.js";
+import { number } from "./words.js";
 
 const PAGE = 50;
 const RECENT = "credits.recent";
@@ -22,37 +22,28 @@ export function visited(id) {
   sessionStorage.setItem(RECENT, JSON.stringify([id, ...recent().filter((one) => one !== id)].slice(0, RECENT_MOST)));
 }
 
-const read = (search, cursor) => ask("credits/admin/merchants", { parameters: { search, limit: PAGE, cursor } });
-
 function State({ account }) {
   if (account.plugin_status.status !== "enabled") return html`<${Badge} tone="bad">off<//>`;
+  if (!account.balance) return html`<${Badge} tone="warn">grace<//>`;
   return account.balance <= account.threshold ? html`<${Badge} tone="warn">low<//>` : html`<${Badge} tone="good">on<//>`;
 }
 
-export function AccountTable({ rows, name, last = "Last change", at = (row) => row.updated_at }) {
+export function AccountTable({ rows, name, last = "Last change", at = (row) => html`<${Time} at=${row.updated_at} relative />` }) {
   const named = useNames(rows.map((row) => row.merchant_id));
   return html`<div class="scroll card" tabindex="0" role="region" aria-label=${name}><table><thead><tr><th scope="col">Merchant</th><th scope="col">Plugin</th><th scope="col" class="num">Balance</th><th scope="col" class="num wide">Low at</th><th scope="col" class="wide">${last}</th></tr></thead>
-    <tbody>${rows.map((row) => html`<tr key=${row.merchant_id}><td>${named(row.merchant_id) && html`<a class="shop" href="#/merchant/${row.merchant_id}">${visible(named(row.merchant_id))}</a> `}<span class="nowrap"><${Id} of=${row.merchant_id} to="merchant" /><${Copy} text=${row.merchant_id} what="the id ${row.merchant_id}" /></span></td>
-      <td><${State} account=${row} /></td><td class="num">${number(row.balance)}</td><td class="num wide">${number(row.threshold)}</td><td class="wide"><${Time} at=${at(row)} relative /></td></tr>`)}</tbody></table></div>`;
+    <tbody>${rows.map((row) => html`<tr key=${row.merchant_id}><td>${named(row.merchant_id) && html`<strong><${Shop} id=${row.merchant_id} named=${named} /></strong> `}<span class="nowrap"><${Id} of=${row.merchant_id} to="merchant" /><${Copy} text=${row.merchant_id} what="the id ${row.merchant_id}" /></span></td>
+      <td><${State} account=${row} /></td><td class="num">${number(row.balance)}</td><td class="num wide">${number(row.threshold)}</td><td class="wide">${at(row)}</td></tr>`)}</tbody></table></div>`;
 }
 
 function Recent() {
   const ids = recent();
   const named = useNames(ids);
   if (!ids.length) return null;
-  return html`<p class="recent"><span class="muted">Recently visited:</span> ${ids.map((id) => html`<a key=${id} href="#/merchant/${id}">${named(id) ? visible(named(id)) : html`<code>${id.slice(0, 8)}</code>`}</a>`)}</p>`;
+  return html`<p class="recent"><span class="muted">Recently visited:</span> ${ids.map((id) => html`<${Shop} key=${id} id=${id} named=${named} />`)}</p>`;
 }
 
 export function Merchants({ search }) {
-  const [rows, setRows] = useState([]);
-  const [cursor, setCursor] = useState(null);
-  const more = async (from) => {
-    const page = await read(search, from);
-    setRows((before) => (from ? [...before, ...page.data] : page.data));
-    setCursor(page.pagination.next_cursor);
-    return page;
-  };
-  const { error, loading, data, reload } = useLoad(() => more(null), [search]);
+  const pages = usePages((cursor) => ask("credits/admin/merchants", { parameters: { search, limit: PAGE, cursor } }), [search]);
   const [text, setText] = useState(search);
   useEffect(() => setText(search), [search]);
   const send = (event) => {
@@ -65,8 +56,6 @@ export function Merchants({ search }) {
       <button type="submit">Filter</button><a class="button" href="#/off">Off</a><a class="button" href="#/low">Low</a><a class="button" href="#/week">Out within a week</a>
     </form>
     <${Recent} />
-    <${Trouble} error=${error} retry=${reload} />
-    ${loading && !data && html`<${Waiting} what="Reading the list…" />`}
-    ${data && (rows.length ? html`<${AccountTable} rows=${rows} name="Merchants" />` : html`<p class="muted" role="status">No merchant matches.</p>`)}
-    ${cursor && html`<button type="button" onClick=${() => more(cursor)}>More</button>`}`;
+    ${pages.rows.length > 0 && html`<${AccountTable} rows=${pages.rows} name="Merchants" />`}
+    <${Pages} of=${pages} none="No merchant matches." />`;
 }

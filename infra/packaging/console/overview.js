@@ -4,9 +4,9 @@ import { html, useRef, useState } from "./preact.js";
 import { ask } from "./api.js";
 import { FleetDays } from "./days.js";
 import { AccountTable } from "./merchants.js";
-import { useNames } from "./names.js";
-import { Badge, Id, Section, Term, Time, Title, Trouble, useEvery, useLoad, Waiting } from "./parts.js";
-import { ago, EVENTS, number, shortTime, visible } from "./words.js";
+import { Shop, useNames } from "./names.js";
+import { Badge, Pages, Section, Term, Time, Title, Trouble, useEvery, useLoad, usePages, Waiting } from "./parts.js";
+import { ago, EVENTS, inDays, number, shortTime } from "./words.js";
 
 const EVERY_SECONDS = 3;
 const KEPT = 40;
@@ -93,10 +93,10 @@ function Events({ events }) {
   return html`<${Section} name="Latest threshold events">
     ${events.length ? html`<ol class="events">${events.map((event) => {
       const [words, tone] = EVENTS[event.event_type] ?? [event.event_type, "plain"];
-      const switched = event.event_type.endsWith("plugin_status_changed");
+      const on = event.status === "enabled";
       return html`<li key=${event.event_id}>
-        <${Badge} tone=${switched ? (event.balance ? "good" : "bad") : tone}>${switched ? `Plugin ${event.balance ? "on" : "off"}` : words}<//>
-        ${named(event.merchant_id) ? html`<a href="#/merchant/${event.merchant_id}">${visible(named(event.merchant_id))}</a>` : html`<${Id} of=${event.merchant_id} to="merchant" />`}<span>balance ${number(event.balance)}</span>
+        <${Badge} tone=${event.status ? (on ? "good" : "bad") : tone}>${event.status ? `Plugin ${on ? "on" : "off"}` : words}<//>
+        <${Shop} id=${event.merchant_id} named=${named} /><span>balance ${number(event.balance)}</span>
         <span class="small muted"><${Time} at=${event.time} relative /></span></li>`;
     })}</ol>` : html`<p class="muted">No balance has passed a threshold yet.</p>`}
     <p class="small muted">Each is a <${Term} of="crossing">crossing<//>.</p>
@@ -114,32 +114,23 @@ export function Overview() {
 }
 
 const LISTS = {
-  off: ["zero-balance", "Merchants without credits", "No balance is zero."],
+  off: ["merchants", "Merchants whose plugin is off", "No plugin is off.", { status: "disabled" }],
   low: ["low-balance", "Merchants with a low balance", "No balance is low."],
   week: ["low-balance", "Merchants that run out within a week", "No low balance is expected to be used up within a week.", { days: 7 }],
 };
 
 // What the last column of each list tells.
 const LAST = {
-  off: ["Off since", (row) => row.plugin_status.since],
-  low: ["Last change", (row) => row.updated_at],
-  week: ["Runs out", (row) => row.runway?.empty_on],
+  off: ["Off since", (row) => html`<${Time} at=${row.plugin_status.since} relative />`],
+  low: [],
+  week: ["Runs out", (row) => inDays(row.runway)],
 };
 
 export function Accounts({ which }) {
   const [path, title, none, narrowed] = LISTS[which];
-  const [rows, setRows] = useState([]);
-  const [cursor, setCursor] = useState(null);
-  const more = async (from) => {
-    const page = await ask(`credits/admin/${path}`, { parameters: { limit: 50, cursor: from, ...narrowed } });
-    setRows((before) => (from ? [...before, ...page.data] : page.data));
-    setCursor(page.pagination.next_cursor);
-    return page;
-  };
-  const { error, loading, data, reload } = useLoad(() => more(null), [which]);
+  const pages = usePages((cursor) => ask(`credits/admin/${path}`, { parameters: { limit: 50, cursor, ...narrowed } }), [which]);
+  const [last, at] = LAST[which];
   return html`<${Title} name=${title}>${title}<//>
-    <${Trouble} error=${error} retry=${reload} />
-    ${loading && !data && html`<${Waiting} what="Reading the list…" />`}
-    ${data && (rows.length ? html`<${AccountTable} rows=${rows} name=${title} last=${LAST[which][0]} at=${LAST[which][1]} />
-      ${cursor && html`<button type="button" onClick=${() => more(cursor)}>More</button>`}` : html`<p class="muted">${none}</p>`)}`;
+    ${pages.rows.length > 0 && html`<${AccountTable} rows=${pages.rows} name=${title} last=${last} at=${at} />`}
+    <${Pages} of=${pages} none=${none} />`;
 }

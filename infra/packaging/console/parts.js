@@ -23,6 +23,37 @@ export function useLoad(load, keys) {
   return { ...state, reload: run };
 }
 
+// Loads the first page of a list when `keys` change, and `more` of it page by page.
+export function usePages(read, keys) {
+  const [older, setOlder] = useState({ rows: [] });
+  const first = useLoad(() => {
+    setOlder({ rows: [] });
+    return read(null);
+  }, keys);
+  const cursor = older.cursor === undefined ? first.data?.pagination.next_cursor : older.cursor;
+  const more = async () => {
+    if (older.busy || !cursor) return;
+    const mine = { ...older, busy: true, error: null };
+    setOlder(mine);
+    // Where the list was loaded anew meanwhile, this is no page of it.
+    const then = (state) => setOlder((now) => (now === mine ? state : now));
+    await read(cursor).then(
+      ({ data, pagination }) => then({ rows: [...mine.rows, ...data], cursor: pagination.next_cursor }),
+      (error) => then({ ...mine, busy: false, error }),
+    );
+  };
+  return { ...first, rows: [...(first.data?.data ?? []), ...older.rows], older, more, left: Boolean(cursor) };
+}
+
+// What there is to say of a list besides its rows: that it is read, that it could not be, that it is empty, and that there is more.
+export function Pages({ of: { data, error, loading, reload, rows, older, more, left }, none, button }) {
+  return html`<${Trouble} error=${error} retry=${reload} />
+    ${loading && !data && html`<${Waiting} what="Reading the list…" />`}
+    ${data && !rows.length && !left && html`<p class="muted" role="status">${none}</p>`}
+    <${Trouble} error=${older.error} retry=${more} />
+    ${left && !older.error && (button ?? html`<button type="button" disabled=${older.busy} onClick=${more}>${older.busy ? "Reading…" : "More"}</button>`)}`;
+}
+
 // Calls `tick` every so many seconds while the page is looked at, and never before the last one has ended: where the
 // API is slow, what people ask for comes first.
 export function useEvery(seconds, tick) {
@@ -86,12 +117,12 @@ export function Badge({ tone, children }) {
 // Whether the focus is in a field: taken from there, what somebody types would be lost.
 export const typing = () => document.activeElement?.matches("input, select, textarea") ?? false;
 
-// A heading that takes the focus once, when a view opens, so that keyboard and screen reader start at the view; never
-// from somebody who types.
-export function Title({ children, name }) {
+// A heading that takes the focus once, when a view opens, so that keyboard and screen reader start at the view; or the
+// field that the view is there for. Never from somebody who types.
+export function Title({ children, name, field }) {
   const place = useRef(null);
   useEffect(() => { document.title = `${name} · Credits`; }, [name]);
-  useEffect(() => { if (!typing()) place.current?.focus({ preventScroll: true }); }, []);
+  useEffect(() => { if (!typing()) (document.getElementById(field) ?? place.current)?.focus({ preventScroll: true }); }, []);
   return html`<h1 tabindex="-1" ref=${place}>${children}</h1>`;
 }
 

@@ -5,7 +5,7 @@ import { ask } from "./api.js";
 import { adds, canCheck, canonical, follows, GENESIS, hashOf } from "./chain.js";
 import { useNames } from "./names.js";
 import { Id, Section, Time, Title, Trouble, useLoad, Waiting } from "./parts.js";
-import { called, credits, number, signed, visible } from "./words.js";
+import { called, credits, number, signed } from "./words.js";
 
 const TRIES = 4;
 
@@ -55,7 +55,7 @@ function Check({ record }) {
 
 function Facts({ record, shop }) {
   const rows = [
-    ["Merchant", html`${shop ? `${visible(shop)} ` : ""}<${Id} of=${record.merchant_id} to="merchant" whole />`],
+    ["Merchant", html`${shop ? `${shop} ` : ""}<${Id} of=${record.merchant_id} to="merchant" whole />`],
     ["Recorded", html`<${Time} at=${record.created_at} />`],
     ["Happened", record.occurred_at && html`<${Time} at=${record.occurred_at} />`],
     ["Number", number(record.sequence)],
@@ -82,6 +82,6 @@ export function Transaction({ id, admin }) {
   return html`<${Title} name="${name} ${id.slice(0, 8)}">${name} ${record && record.transaction_type !== "TRIAL" ? html`<code>${record.reference_id}</code>` : ""}<//>
     <${Trouble} error=${error} retry=${reload} />
     ${!record && !error && html`<${Waiting} what="Reading the transaction…" />`}
-    ${record && html`<p class="lead"><strong class=${record.amount > 0 ? "good" : ""}>${signed(record.amount)}</strong> ${Math.abs(record.amount) === 1 ? "credit" : "credits"}: balance ${number(record.balance_before)} → ${number(record.balance_after)}, <${Time} at=${record.created_at} relative />.${" "}<a href="#/merchant/${record.merchant_id}">To ${shop ? visible(shop) : "the merchant"}</a></p>
+    ${record && html`<p class="lead"><strong class=${record.amount > 0 ? "good" : ""}>${signed(record.amount)}</strong> ${Math.abs(record.amount) === 1 ? "credit" : "credits"}: balance ${number(record.balance_before)} → ${number(record.balance_after)}, <${Time} at=${record.created_at} relative />.${" "}<a href="#/merchant/${record.merchant_id}">To ${shop ?? "the merchant"}</a></p>
       <div class="columns"><${Facts} record=${record} shop=${shop} /><${Check} key=${record.id} record=${record} /></div>`}`;
 }

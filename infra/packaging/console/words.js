@@ -1,7 +1,7 @@
 // Numbers, times and the contract's names, as people read them.
 
 const numbers = new Intl.NumberFormat();
-const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
+const relative = new Intl.RelativeTimeFormat();
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 // A phone has no room for the seconds, which stay in the title.
 const phone = matchMedia("(max-width: 36rem)");
@@ -13,14 +13,21 @@ export const number = (value) => numbers.format(value);
 export const signed = (value) => (value > 0 ? "+" : value < 0 ? "−" : "±") + numbers.format(Math.abs(value));
 export const time = (text) => moment.format(new Date(text));
 export const shortTime = (text) => (phone.matches ? shorterMoment : shortMoment).format(new Date(text));
-export const credits = (value) => (value === 1 ? "1 credit" : `${number(value)} credits`);
+export const counted = (value, noun) => `${number(value)} ${noun}${value === 1 ? "" : "s"}`;
+export const credits = (value) => counted(value, "credit");
 export const short = (id) => (id ? `${id.slice(0, 8)}…${id.slice(-4)}` : "");
 
+// In whole units, rounded down, as the days left are.
 export function ago(text, now = Date.now()) {
-  const seconds = Math.round((new Date(text) - now) / 1000);
-  const [unit, size] = UNITS.find(([, size]) => Math.abs(seconds) >= size) ?? UNITS.at(-1);
-  return relative.format(Math.round(seconds / size), unit);
+  const seconds = (new Date(text) - now) / 1000;
+  if (Math.abs(seconds) < 1) return "now";
+  const [unit, size] = UNITS.find(([, size]) => Math.abs(seconds) >= size);
+  return relative.format(Math.trunc(seconds / size), unit);
 }
+
+// How many days the credits last, and when they are used up, of a runway that is known.
+export const daysLeft = ({ days_left: days }) => (days === null ? "> 3,650" : days ? number(days) : "< 1");
+export const inDays = ({ days_left: days }) => (days ? relative.format(days, "day") : "within a day");
 
 export const TYPES = {
   TRIAL: "Trial",
