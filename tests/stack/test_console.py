@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Route, expect
 
-from tests.support.browser import chromium, needs_chromium
+from tests.support.browser import WAIT_MS, chromium, needs_chromium
 from tests.support.console import Console, tab, token_for
 from tests.support.marketplace import Event, happened, merchant
 from tests.support.running_stack import Stack, until
@@ -150,7 +150,7 @@ def test_the_ledger_goes_on_to_its_end_and_is_filtered_and_its_chain_holds(conso
 
 def test_a_record_that_was_changed_on_its_way_does_not_hold(console: Console) -> None:
     def change(route: Route) -> None:
-        answer = route.fetch()
+        answer = route.fetch(timeout=WAIT_MS)
         body = answer.json()
         for row in body["data"]:
             if row["sequence"] == 3:
@@ -228,7 +228,7 @@ def test_an_adjustment_whose_answer_was_lost_outlives_the_page_that_sent_it(cons
 
 def lose_the_answer(route: Route) -> None:
     """Let the request take effect, and its answer be lost."""
-    route.fetch()
+    route.fetch(timeout=WAIT_MS)
     route.abort()
 
 
