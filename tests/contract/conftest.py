@@ -15,7 +15,7 @@ SIMULATED = "the simulator's engine"
 ENGINES = [
     pytest.param(SIMULATED),
     pytest.param(MOTO),
-    pytest.param(MINISTACK, marks=[pytest.mark.stack, pytest.mark.xdist_group("store on ministack")]),
+    pytest.param(MINISTACK, marks=[pytest.mark.stack, pytest.mark.slow, pytest.mark.xdist_group("store on ministack")]),
 ]
 if DYNAMODB_LOCAL_URL is not None:
     ENGINES.append(pytest.param(DYNAMODB_LOCAL))

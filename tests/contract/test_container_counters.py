@@ -11,7 +11,9 @@ from tests.support.engines import ministack
 from tests.support.figures_tables import FiguresTable, table_at, table_in_process
 
 MOTO, MINISTACK = "moto", "ministack"
-ON_MINISTACK = pytest.param(MINISTACK, marks=[pytest.mark.stack, pytest.mark.xdist_group("figures on ministack")])
+ON_MINISTACK = pytest.param(
+    MINISTACK, marks=[pytest.mark.stack, pytest.mark.slow, pytest.mark.xdist_group("figures on ministack")]
+)
 LOST = ReadTimeoutError(endpoint_url="https://dynamodb")
 CHECKS = "checks|status=enabled"
 

@@ -23,7 +23,9 @@ from tests.support.histories import images
 
 FAKE, MOTO, MINISTACK, SIMULATED = "fake", "moto", "ministack", "the simulator's engine"
 IN_PROCESS = {MOTO: table_in_process, SIMULATED: table_simulated}
-ON_MINISTACK = pytest.param(MINISTACK, marks=[pytest.mark.stack, pytest.mark.xdist_group("figures on ministack")])
+ON_MINISTACK = pytest.param(
+    MINISTACK, marks=[pytest.mark.stack, pytest.mark.slow, pytest.mark.xdist_group("figures on ministack")]
+)
 UNIT_BYTES = 1024
 TWO_UNITS = 2
 

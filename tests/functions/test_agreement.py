@@ -54,6 +54,7 @@ def tear(desk: Desk, account: Account | None, transactions: Sequence[int]) -> li
     return history
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("accounted", "transactions"),
     [

@@ -117,6 +117,7 @@ def test_the_export_of_a_month_is_its_statement(shops: FakeLedger, tmp_path: Pat
     assert proven(tmp_path / "m.jsonl") == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kept", [0.0, 0.3, 0.7, 0.99, 1.0])
 @pytest.mark.parametrize("name", ["all.csv", "all.jsonl"])
 @pytest.mark.usefixtures("target", "shops")
@@ -171,6 +172,7 @@ def export(target: Target, shops: FakeLedger, tmp_path: Path) -> Path:
     return tmp_path / "all.csv"
 
 
+@pytest.mark.slow
 def test_a_removed_line_is_found_wherever_it_was(export: Path) -> None:
     whole = export.read_bytes()
     count = len(whole.splitlines())
@@ -191,6 +193,7 @@ def test_a_doubled_or_moved_line_is_found_and_named(export: Path) -> None:
     assert {one["what"].partition(":")[0] for one in proven(export, status=1)} == {"missing", "doubled"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", tables.COLUMNS)
 def test_a_changed_cell_is_found_in_every_column(export: Path, name: str) -> None:
     place = tables.COLUMNS.index(name)

@@ -22,7 +22,7 @@ from tests.support.page_api import ORIGIN, PageApi, admin_token
 from tests.support.stream_events import event
 from tests.support.system import System
 
-pytestmark = needs_chromium
+pytestmark = [pytest.mark.slow, needs_chromium]
 expect.set_options(timeout=WAIT_MS)
 
 

@@ -73,6 +73,7 @@ async def forwarded(url: str, subject: str, bodies: Sequence[str]) -> FakeQueue:
     return queue
 
 
+@pytest.mark.slow
 @pytest.mark.stack
 @pytest.mark.parametrize(
     ("subject", "recorded"),

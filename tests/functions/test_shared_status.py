@@ -284,6 +284,7 @@ FAULTS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("held", "strict")
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_broken_redis_changes_no_answer_costs_one_short_wait_and_then_nothing(server: str, fault: str) -> None:

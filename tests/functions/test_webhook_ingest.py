@@ -250,6 +250,7 @@ POISON: list[Sent] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 def test_a_canary_in_every_personal_field_is_nowhere_afterwards(linked: System, way: Any) -> None:
     every = [one for sent, _ in CASES.values() for one in sent]

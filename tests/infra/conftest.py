@@ -12,12 +12,12 @@ from infra.packaging.build import package
 
 @pytest.fixture(scope="session")
 def packaged() -> Path:
-    return package("dev")
+    return package("dev", linted=False)
 
 
 @pytest.fixture(scope="session")
 def packaged_for_prod() -> Path:
-    return package("prod")
+    return package("prod", linted=False)
 
 
 @pytest.fixture(scope="session")

@@ -80,6 +80,7 @@ def test_every_role_queue_and_topic_is_asked_about_without_references(found: Res
         assert f'"{arn}"' in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", STAGES)
 def test_nothing_in_a_stages_own_template_is_unknown(packaged: Path, stage: str) -> None:
     given = {**values(stage), "Stage": stage}
@@ -125,6 +126,7 @@ class Session:
         return self.analyzer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["ERROR", "SUGGESTION"])
 def test_a_release_with_an_error_is_refused_before_anything_is_changed(packaged: Path, kind: str) -> None:
     screen = StringIO()

@@ -33,6 +33,7 @@ def commands(words: list[str]) -> bool:
     return True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_a_page_names_commands_that_exist(page: Path) -> None:
     text = page.read_text()

@@ -88,6 +88,7 @@ def test_todays_template_breaks_no_rule_at_any_level_of_the_buss_log(packaged: P
     assert list(refusals(translated((packaged / "sam.yaml").read_text(), given), given)) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", ["0", "2000"])
 def test_nor_does_it_with_an_edge(packaged: Path, limit: str) -> None:
     given = {**values("prod"), "Edge": "on", "EdgeRequestsPerAddress": limit, "Stage": "prod"}
@@ -100,6 +101,7 @@ def test_every_rule_has_a_source_and_an_extract_that_breaks_it() -> None:
     assert all(rule.source.startswith("https://docs.aws.amazon.com/") for rule in RULES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", STAGES)
 def test_todays_template_breaks_no_rule(packaged: Path, stage: str) -> None:
     given = {**values(stage), "Stage": stage}
@@ -107,6 +109,7 @@ def test_todays_template_breaks_no_rule(packaged: Path, stage: str) -> None:
     assert list(refusals(translated((packaged / "sam.yaml").read_text(), given), given)) == []
 
 
+@pytest.mark.slow
 def test_nor_does_it_with_the_buses_of_partners(packaged: Path) -> None:
     buses = {"ShopifyEventBus": "aws.partner/shopify.com/1/credits", "StripeEventBus": "aws.partner/stripe.com/1/x"}
     given = {**values("prod"), **buses, "Stage": "prod"}

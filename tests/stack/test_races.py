@@ -43,7 +43,11 @@ Message = Sequence[Movement]
 
 
 DYNAMODB_LOCAL = "DynamoDB Local"
-ENGINES = [pytest.param("ministack", marks=[pytest.mark.stack, pytest.mark.xdist_group("races on ministack")])]
+ENGINES = [
+    pytest.param(
+        "ministack", marks=[pytest.mark.stack, pytest.mark.slow, pytest.mark.xdist_group("races on ministack")]
+    )
+]
 if DYNAMODB_LOCAL_URL is not None:
     ENGINES.append(pytest.param(DYNAMODB_LOCAL))
 
@@ -206,7 +210,6 @@ def storm_of(writer: int) -> list[Message]:
     return [*([trial(TRIAL_CREDITS, of=shop)] for shop in SHOPS), *brought]
 
 
-@pytest.mark.slow
 def test_a_storm_on_many_merchants_and_a_busy_one_that_all_have_the_same_orders(tables: Tables) -> None:
     start, began = Barrier(WRITERS), time.monotonic()
     with ThreadPoolExecutor(WRITERS) as writers:
