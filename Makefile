@@ -39,7 +39,7 @@ run: $(STACK_READY) ## Run the whole system on loopback until Ctrl-C (KEEP=on, T
 
 test: $(COMMAND) ## Run the tests: the unit part first, for a quick answer, then all others but the slow ones.
 	@$(PYTEST) $(PARALLEL) --hypothesis-profile few -m "not slow" tests/unit
-	@$(PYTEST) $(PARALLEL) -m "not slow" $(filter-out tests/unit,$(LONGEST_FIRST))
+	@$(PYTEST) $(PARALLEL) --durations=10 --durations-min=3 -m "not slow" $(filter-out tests/unit,$(LONGEST_FIRST))
 
 test-all: $(COMMAND) ## Run all tests, the slow ones too.
 	@$(PYTEST) $(PARALLEL) --durations=20 $(LONGEST_FIRST)

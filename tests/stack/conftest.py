@@ -17,7 +17,8 @@ def flows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield stack
 
 
-@pytest.fixture(scope="session")
+# Two modules have a test for it: another start costs less than a stack that is there until the end.
+@pytest.fixture(scope="module")
 def by_item(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     settings = {"ORDER_CREDIT_BASIS": "item", "GROUND_RETRY_SECONDS_MIN": "1", "GROUND_RETRY_SECONDS_TOTAL": "2"}
     with running_stack(tmp_path_factory.mktemp("by-item"), settings) as stack:
