@@ -17,8 +17,8 @@ def print_table(
 ) -> None:
     """Print rows below their headings; columns named in `right` are figures.
 
-    In a pipe each row is one line, and whole. In a terminal that is too narrow for it the texts of the column
-    `shortened` are cut, and where that is not enough, the last column is on a line of its own below each row, whole.
+    In a pipe each row is one whole line. A terminal may be too narrow for that: then the texts of the column
+    `shortened` are cut. If the rows are still too wide, the last column moves, whole, to a line below each row.
     """
     console = screen()
     shown = [list(map(visible, row)) for row in (headings, *rows)]

@@ -232,7 +232,7 @@ HEADERS: Mapping[str, Mapping[str, Any]] = {
         ("X-Correlation-ID", "The correlation id that `meta` names.", TEXT),
         ("X-Request-Id", "The request id that `meta` names.", TEXT),
         ("Cache-Control", "How long the answer may be kept.", TEXT),
-        ("ETag", "A tag of what is said, for `If-None-Match`.", TEXT),
+        ("ETag", "The answer's version: sent in `If-None-Match`, it brings 304 while nothing has changed.", TEXT),
         ("Link", "`self`, `next`, `prev`, `first` and `last` of the list (RFC 8288).", TEXT),
         ("X-Next-Cursor", "`next_cursor` of a page of rows; not there on the last one.", TEXT),
         ("Retry-After", "Seconds after which to try again.", {"type": "integer", "minimum": 0}),
