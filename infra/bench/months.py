@@ -8,12 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from samtranslator.yaml_helper import yaml_parse
-
 from infra.bench import costs
 from infra.bench.counted import all_counted
 from infra.bench.measurements import Measurement, Place
 from infra.packaging.template import ROOT, TEMPLATE
+from infra.packaging.yaml_text import yaml_parse
 
 PLACE: Final = Place(name="months", module="infra.bench.months", page=ROOT / "infra/docs/costs.md")
 

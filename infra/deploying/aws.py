@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 from rich.console import Console
-from samtranslator.yaml_helper import yaml_parse
 
 from chalicelib.contracts.canary import bodies
 from infra.deploying.access_analyzer import Names, documents, flaws
@@ -39,6 +38,7 @@ from infra.local.parameters import SETTINGS, choose_parameters
 from infra.packaging.build import TemplateRefusedError, package
 from infra.packaging.lint import translated
 from infra.packaging.refusals.resolved import resources
+from infra.packaging.yaml_text import yaml_parse
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from samtranslator.yaml_helper import yaml_parse
 
 from infra.deploying.artifacts import CODE_PLACEHOLDER
 from infra.deploying.outputs import described, outputs_of
 from infra.packaging.region import REGION
+from infra.packaging.yaml_text import yaml_parse
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -125,15 +125,18 @@ def _upload(s3: "S3Client", folder: Path, parameters: Mapping[str, str]) -> str:
     """Upload code and template under names made of their content; return the template's key.
 
     A new name for new code is what makes CloudFormation see that a function has changed. A new release is what makes
-    SAM publish its next version; the emulator shows SAM the defaults of parameters and never their values.
+    SAM publish its next version; the emulator shows SAM the defaults of parameters and never their values. The
+    template goes as JSON: the emulator takes more than a second to read it as YAML.
     """
     code = (folder / "deployment.zip").read_bytes()
     code_key = f"{hashlib.sha256(code).hexdigest()}.zip"
-    template = (folder / "sam.yaml").read_text().replace(CODE_PLACEHOLDER, f"s3://{BUCKET}/{code_key}")
-    packaged = parsed(folder / "sam.yaml")["Parameters"].get("Release", {}).get("Default", "")
+    content = parsed(folder / "sam.yaml")
+    # A date, such as a policy's version, is a text.
+    template = json.dumps(content, default=str).replace(CODE_PLACEHOLDER, f"s3://{BUCKET}/{code_key}")
+    packaged = content["Parameters"].get("Release", {}).get("Default", "")
     if packaged:
         template = template.replace(packaged, release(packaged, parameters))
-    template_key = f"{hashlib.sha256(template.encode()).hexdigest()}.yaml"
+    template_key = f"{hashlib.sha256(template.encode()).hexdigest()}.json"
     with suppress(s3.exceptions.BucketAlreadyOwnedByYou):
         s3.create_bucket(Bucket=BUCKET)
     s3.put_object(Bucket=BUCKET, Key=code_key, Body=code)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from samtranslator.yaml_helper import yaml_parse
+from infra.packaging.yaml_text import yaml_parse
 
 FOLDER = Path(__file__).resolve().parents[1] / "stages"
 STAGES = tuple(sorted(path.stem for path in FOLDER.glob("*.yaml")))

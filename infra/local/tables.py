@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from samtranslator.yaml_helper import yaml_parse
-
 from infra.packaging.dependencies import ROOT
+from infra.packaging.yaml_text import yaml_parse
 
 _CREATED_WITH = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
 _INDEXED_WITH = ("IndexName", "KeySchema", "Projection")

@@ -10,10 +10,10 @@ from typing import Any
 from cfnlint.api import lint
 from cfnlint.config import ManualArgs
 from samtranslator.translator.transform import transform
-from samtranslator.yaml_helper import yaml_parse
 
 from infra.packaging.refusals.rules import refusals
 from infra.packaging.region import REGION
+from infra.packaging.yaml_text import yaml_parse
 
 
 class _NoManagedPolicies:

@@ -88,25 +88,13 @@ def _named(function: dict[str, Any]) -> str:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    from samtranslator.yaml_helper import yaml_parse  # noqa: PLC0415 - an unchanged build does not need it
+    from infra.packaging.yaml_text import yaml_parse  # noqa: PLC0415 - an unchanged build does not need it
 
     parsed: dict[str, Any] = yaml_parse(path.read_text())
     return parsed
 
 
 def _written(template: dict[str, Any]) -> str:
-    import yaml  # type: ignore[import-untyped] # noqa: PLC0415 - the same
+    from infra.packaging.yaml_text import yaml_text  # noqa: PLC0415 - the same
 
-    class Plain(yaml.SafeDumper):  # type: ignore[misc]
-        def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
-            return True
-
-    # yaml_parse keeps the order of a file in its own type of mapping.
-    text: str = yaml.dump(_plain(template), Dumper=Plain, width=110)
-    return text
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items()}
-    return [_plain(one) for one in value] if isinstance(value, list) else value
+    return yaml_text(template)

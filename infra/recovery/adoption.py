@@ -5,9 +5,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from samtranslator.yaml_helper import yaml_parse
-
 from infra.deploying.outputs import described
+from infra.packaging.yaml_text import yaml_parse
 from infra.recovery.tables import KINDS, Tables
 
 if TYPE_CHECKING:

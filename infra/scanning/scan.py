@@ -14,13 +14,12 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from samtranslator.yaml_helper import yaml_parse
-
 from infra.deploying.stages import STAGES, values
 from infra.packaging.build import package
 from infra.packaging.dependencies import ROOT
 from infra.packaging.lint import translated
 from infra.packaging.refusals.resolved import listed
+from infra.packaging.yaml_text import yaml_parse
 
 EXCEPTIONS = ROOT / "infra/scanning/scan_exceptions.yaml"
 WORKFLOWS = ROOT / ".github"

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from samtranslator.yaml_helper import yaml_parse
 
 from infra.packaging.build import package
+from infra.packaging.yaml_text import yaml_parse
 
 
 @pytest.fixture(scope="session")

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from samtranslator.yaml_helper import yaml_parse
 
 from infra.bridge.settings import Settings
 from infra.local.engines import Engine, launch, running
 from infra.packaging.lint import findings_of_cloudformation
+from infra.packaging.yaml_text import yaml_parse
 from tests.support.bridge_fakes import ENVIRONMENT, order
 from tests.support.bridge_process import PAID, collect, numbers, publish, queues_in
 from tests.support.engines import FAKE_AWS_ENVIRONMENT, PROGRAMS, clean_environment, free_port, ministack, nats_server

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from samtranslator.yaml_helper import yaml_parse
 
 from infra.deploying.stages import STAGES, values
 from infra.packaging.lint import translated
+from infra.packaging.yaml_text import yaml_parse
 
 Resources = dict[str, dict[str, Any]]
 

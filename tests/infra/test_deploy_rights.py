@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from samtranslator.yaml_helper import yaml_parse
 
 from infra.deploying.cloudformation_rights import BESIDE_SCHEMAS, READ_ALL_THE_SAME, UNUSED, needed, of_schema
 from infra.deploying.stages import STAGES, values
@@ -16,6 +15,7 @@ from infra.packaging.lint import translated
 from infra.packaging.refusals.policies import INLINE_BYTES, MANAGED_BYTES, length
 from infra.packaging.refusals.resolved import listed, resources
 from infra.packaging.refusals.wiring import rights_to_tag
+from infra.packaging.yaml_text import yaml_parse
 
 Statements = list[dict[str, Any]]
 

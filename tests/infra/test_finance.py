@@ -7,13 +7,13 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from samtranslator.yaml_helper import yaml_parse
 
 from chalicelib.adapters.dynamodb.items import transaction_item
 from chalicelib.adapters.dynamodb.models import TransactionRow
 from chalicelib.domain.ids import instant
 from chalicelib.domain.ledger import GENESIS_HASH
 from infra.packaging.dependencies import ROOT
+from infra.packaging.yaml_text import yaml_parse
 from tests.support.api import NOON
 from tests.support.builders import SHOP, merchant, order, trial
 from tests.support.ends_of_months import lived

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from samtranslator.yaml_helper import yaml_parse
 
 from infra.bridge.telemetry import Telemetry
+from infra.packaging.yaml_text import yaml_parse
 from tests.support.monitoring import DASHBOARD, METRICS, MONITORING, expressions
 
 PROMETHEUS = MONITORING / "prometheus"

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from samtranslator.yaml_helper import yaml_parse
 
 from infra.packaging.schedules import TIMER
 from infra.packaging.template import whole_template
+from infra.packaging.yaml_text import yaml_parse
 from tests.infra import (
     test_alarms,
     test_delivery,

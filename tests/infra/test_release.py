@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from botocore.client import BaseClient
 from rich.console import Console
-from samtranslator.yaml_helper import yaml_parse
 
 from infra.deploying.aws import (
     DeploymentRefusedError,
@@ -27,6 +26,7 @@ from infra.deploying.stages import UnknownStageError, values
 from infra.packaging.dependencies import ROOT
 from infra.packaging.refusals.resolved import listed
 from infra.packaging.region import REGION
+from infra.packaging.yaml_text import yaml_parse
 from tests.support.engines import FAKE_AWS_ENVIRONMENT, ministack
 from tests.support.fake_account import FakeAccount
 

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from samtranslator.yaml_helper import yaml_parse
 
 from infra.packaging.dependencies import ROOT
 from infra.packaging.lint import findings_of_cloudformation
+from infra.packaging.yaml_text import yaml_parse
 from infra.scanning.scan import FailedCheck, exceptions, unargued
 
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))

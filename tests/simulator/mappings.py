@@ -10,8 +10,7 @@ from functools import cache
 from random import Random
 from typing import Any
 
-from samtranslator.yaml_helper import yaml_parse
-
+from infra.packaging.yaml_text import yaml_parse
 from tests.simulator.product import ROOT
 from tests.simulator.queues import Message, Queues, system_attributes
 from tests.simulator.running import Call

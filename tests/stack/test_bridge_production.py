@@ -11,10 +11,10 @@ import nats.errors
 import pytest
 from nats.aio.client import Client
 from nats.js.errors import APIError
-from samtranslator.yaml_helper import yaml_parse
 
 from infra.bridge.streams import NEW_STREAMS, plan
 from infra.local.engines import Engine, launch_nats, running
+from infra.packaging.yaml_text import yaml_parse
 from tests.support.bridge_fakes import order
 from tests.support.bridge_process import (
     ANSWER_SECONDS,

@@ -23,6 +23,7 @@ from infra.deploying.emulator import emulator_client
 from infra.local.engines import Engine, launch, running
 from tests.support.bridge_fakes import MERCHANT
 from tests.support.engines import FAKE_AWS_ENVIRONMENT, clean_environment, free_port
+from tests.support.running_stack import until
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient
@@ -242,10 +243,7 @@ def consumed(url: str, stream: str = "UPSTREAM") -> bool:
 
 def eventually(condition: Callable[[], bool]) -> None:
     """Return when `condition` holds; fail if it does not in time."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to be so"
-        time.sleep(0.05)
+    until("it to be so", condition, WAIT_SECONDS)
 
 
 def collect(queues: Queues, url: str, count: int) -> list["MessageTypeDef"]:

@@ -37,7 +37,9 @@ SETTLED_SECONDS = 300.0
 EFFECT_SECONDS = 120.0
 """How long one effect may take there; no wait is longer than needed."""
 ANSWER_SECONDS = 60
-POLL_SECONDS = 0.005
+POLL_SECONDS, POLL_SECONDS_MAX, POLL_SHARE = 0.005, 0.2, 0.1
+"""A wait looks again after a tenth of the time that it has lasted: soon at first, and then without taking the CPU of
+what it waits for."""
 BUS_ENTRIES = 10
 KEYS_IN_A_READ = 100
 PAGE = 100
@@ -47,11 +49,12 @@ Found = TypeVar("Found")
 
 def until(what: str | Callable[[], str], look: Callable[[], Found], seconds: float = EFFECT_SECONDS) -> Found:
     """Return the result of `look` as soon as there is one; `what` names it in the error."""
-    deadline = time.monotonic() + seconds
+    started = time.monotonic()
     while not (found := look()):
-        if time.monotonic() > deadline:
+        waited = time.monotonic() - started
+        if waited > seconds:
             raise AssertionError(f"waited {seconds:.0f} s for {what if isinstance(what, str) else what()}, in vain")
-        time.sleep(POLL_SECONDS)
+        time.sleep(min(max(POLL_SECONDS, waited * POLL_SHARE), POLL_SECONDS_MAX))
     return found
 
 
