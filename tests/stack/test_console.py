@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Iterator
+from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Browser, Route, expect
@@ -268,15 +269,16 @@ def test_a_dead_letter_says_its_reason_and_is_put_back(console: Console, shops: 
 
 def test_a_letter_turns_no_line_and_a_long_one_is_shown_whole(console: Console, shops: Stack) -> None:
     hostile, long, twice = "not JSON \u202e\u009b2J\u200b", "start " + "漢" * 20_000 + " end", '{"a": 1, "a": 2}'
-    for number, body in enumerate((hostile, long, twice)):
-        park(shops, body, code="not_json", reason=f"console reason {number} \u202e")
+    reasons = [f"console reason {number} of {uuid4()}" for number in range(3)]
+    for reason, body in zip(reasons, (hostile, long, twice), strict=True):
+        park(shops, body, code="not_json", reason=f"{reason} \u202e")
     console.signed_in("dead-letters")
-    letters = [console.page.get_by_role("listitem").filter(has_text=f"console reason {number}") for number in range(3)]
+    letters = [console.page.get_by_role("listitem").filter(has_text=reason) for reason in reasons]
     for letter in letters:
         letter.get_by_text("The message").click()
 
     expect(letters[0].locator("pre")).to_have_text("not JSON \\u{202e}\\u{9b}2J\\u{200b}")
-    expect(letters[0]).to_contain_text("console reason 0 \\u{202e}")
+    expect(letters[0]).to_contain_text(f"{reasons[0]} \\u{{202e}}")
     expect(letters[2].locator("pre")).to_have_text(twice)
     expect(letters[1].locator("pre")).not_to_contain_text("end")
     letters[1].get_by_role("button", name="Show the whole message").click()
@@ -293,7 +295,17 @@ def park(stack: Stack, body: str, **attributes: str) -> None:
     )
 
 
-def test_the_fleet_and_what_happens_now_are_seen(console: Console) -> None:
+def test_the_fleet_and_what_happens_now_are_seen(console: Console, shops: Stack) -> None:
+    shop = merchant("console: off a moment ago")
+    shops.tell(opened(shop, 1))
+    shops.adjust(
+        merchant_id=shop,
+        operation_type="DECREASE",
+        credits=1,
+        reason="to be seen",
+        admin_id="admin-7",
+        adjustment_id=str(uuid4()),
+    )
     console.signed_in()
 
     live = console.page.get_by_role("region", name="At this moment")
@@ -302,7 +314,7 @@ def test_the_fleet_and_what_happens_now_are_seen(console: Console) -> None:
     expect(console.said("orders")).to_have_text("0", use_inner_text=True)
     for name in ("Duplicates", "Conflicts", "Inbox", "Oldest message", "Dead letters", "Bridge"):
         expect(live.get_by_text(name, exact=True)).to_be_visible()
-    expect(console.page.get_by_role("region", name="Latest threshold events")).to_contain_text("Plugin o")
+    expect(console.page.get_by_role("region", name="Latest threshold events")).to_contain_text("Plugin off")
     assert console.violations() == []
 
     console.page.get_by_role("link", name="Plugins off: list them").click()
