@@ -2,7 +2,7 @@
 # requirements; nothing but Python 3.11 has to be there.
 
 .DEFAULT_GOAL := help
-.PHONY: help deploy preflight conformance bridge-image run test test-all mutants second-opinion check bench package fmt clean audit scan
+.PHONY: help deploy preflight conformance bridge-image run test test-all sweep mutants second-opinion check sources templates bench package fmt clean audit scan
 
 STAGE ?= dev
 PARTS ?= counted package imports cpu busy limits
@@ -56,13 +56,19 @@ second-opinion: $(READY) ## Ask AWS's own DynamoDB engine about the store and it
 		tests/contract tests/stack/test_races.py || [ $$? -eq 69 ]
 
 check: $(COMMAND) ## Do what CI does (which takes TESTS=test-all): format, lint, types, architecture, documents, template, tests.
+	@$(MAKE) --no-print-directory -j 2 --output-sync=target sources templates
+	@echo "Tests" && $(MAKE) --no-print-directory $(TESTS)
+
+# The linter of templates takes one core for a minute and a half: the other checks run beside it.
+sources:
 	@echo "Format" && $(BIN)/ruff format --check --quiet $(SOURCES)
 	@echo "Lint" && $(BIN)/ruff check --quiet $(SOURCES)
 	@echo "Types" && $(BIN)/mypy --no-error-summary
 	@echo "Architecture" && $(BIN)/lint-imports --no-logo
 	@echo "Documents" && $(BIN)/python -m infra.interfaces --check && $(BIN)/python -m infra.packaging.bundle --check
+
+templates:
 	@echo "Package and template" && $(BIN)/python -m infra.packaging.build dev && $(BIN)/python -m infra.packaging.build prod
-	@echo "Tests" && $(MAKE) --no-print-directory $(TESTS)
 
 audit: $(READY) ## Ask about known vulnerabilities of what is pinned; says so where nobody answers.
 	@test -x .venv/audit/bin/pip-audit || ($(PYTHON) -m venv .venv/audit && .venv/audit/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-audit.txt)
