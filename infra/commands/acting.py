@@ -7,12 +7,11 @@ import typer
 from rich.text import Text
 
 from chalicelib.adapters.dynamodb.desk import Desk
-from chalicelib.adapters.dynamodb.links import DynamoDBLinks
 from chalicelib.contracts.api.people import Action as ActionAnswer
 from chalicelib.domain.actions import Action, Did
 from chalicelib.domain.ids import MerchantId
-from chalicelib.usecases.linking import shown as name_shown
 from infra.commands.merchants import counted
+from infra.commands.naming import names_of
 from infra.commands.options import AsJson, InLocalTime, OneMerchant, Profile, Stage
 from infra.commands.output import print_list, say, say_beside
 from infra.commands.target import find
@@ -50,9 +49,7 @@ def actions(
     if not page:
         say("No admin has changed anything yet.")
         return
-    links = DynamoDBLinks(target.client("dynamodb"), table=target.links_table)
-    named = {} if wanted else links.of_merchants({one.merchant_id for one in page if one.merchant_id})
-    names = {of: name_shown(labels) for of, labels in named.items()}
+    names = {} if wanted else names_of(target, (one.merchant_id for one in page))
     for one in page:
         about = "" if wanted or one.merchant_id is None else f"{names.get(one.merchant_id, one.merchant_id)}: "
         lead = Text(f"{shown(one.time, local=local)} {zone(local=local)}  ", style="dim")

@@ -1,31 +1,32 @@
 """Dead letters as a person reads them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.text import Text
 
 from chalicelib.adapters.dead_letters import Group
 from chalicelib.contracts.api.dead_letters import LetterGroup
 from chalicelib.contracts.letters import Letter
+from chalicelib.domain.ids import MerchantId
 from infra.commands.output import print_list, say, say_beside
 from infra.commands.tables import print_table
 from infra.commands.times import shown, zone
 
 
-def say_block(letter: Letter, *, local: bool) -> None:
-    """Print a dead letter as a block: its id and code, why it is parked, whose it is, and when."""
+def say_block(letter: Letter, names: Mapping[MerchantId, str], *, local: bool) -> None:
+    """Print a dead letter as a block: its id and code, why it is parked, whose it is (by name, if any), and when."""
     again = f", put back {letter.redriven}×" if letter.redriven else ""
     lead = Text(" " * 4)
     say(f"{letter.letter_id}  {letter.code}{again}", style="bold")
     say_beside(lead, letter.reason)
-    if of := " ".join(filter(None, (letter.event_type, letter.merchant_id))):
+    if of := " ".join(filter(None, (letter.event_type, _called(letter.merchant_id, names)))):
         say_beside(lead, of)
     parked_at, origin = shown(letter.parked_at, local=local), letter.origin or "an unknown origin"
     say_beside(lead, f"{letter.parking}, {parked_at} {zone(local=local)}, from {origin}", style="dim")
 
 
-def print_groups(groups: Sequence[Group], *, local: bool, as_json: bool) -> None:
+def print_groups(groups: Sequence[Group], names: Mapping[MerchantId, str], *, local: bool, as_json: bool) -> None:
     """Print how many letters there are of each code and merchant."""
     if as_json:
         items = [LetterGroup.model_validate(group).model_dump(mode="json") for group in groups]
@@ -34,11 +35,20 @@ def print_groups(groups: Sequence[Group], *, local: bool, as_json: bool) -> None
         say("Nothing is parked.")
     else:
         rows = [
-            (str(one.letters), one.code, shown(one.newest, local=local), one.merchant_id or "none named")
+            (
+                str(one.letters),
+                one.code,
+                shown(one.newest, local=local),
+                _called(one.merchant_id, names) or "none named",
+            )
             for one in groups
         ]
         headings = ("letters", "code", f"newest ({zone(local=local)})", "merchant")
         print_table(rows, headings=headings, right=("letters",))
+
+
+def _called(merchant: MerchantId | None, names: Mapping[MerchantId, str]) -> str | None:
+    return None if merchant is None else names.get(merchant, merchant)
 
 
 def readable(body: str) -> str:

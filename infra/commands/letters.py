@@ -16,6 +16,7 @@ from chalicelib.domain.actions import Did
 from chalicelib.domain.errors import Rejected, RetryLater
 from infra.commands.letter_lines import print_groups, readable, say_block
 from infra.commands.merchants import counted
+from infra.commands.naming import names_of
 from infra.commands.noting import Trail, responsible
 from infra.commands.options import Admin, AsJson, InLocalTime, MerchantOption, Profile, Stage, Yes, confirm
 from infra.commands.output import FOUND, print_json, print_list, print_text, refused, say, say_beside, unable
@@ -60,10 +61,12 @@ def listing(
     as_json: AsJson = False,
 ) -> None:
     """List what is parked, newest first. Nothing is taken out of a queue."""
-    desk, parkings, like = dead_letters(find(stage, profile)), queue or tuple(Parking), _like(code, merchant, text)
+    target, parkings, like = find(stage, profile), queue or tuple(Parking), _like(code, merchant, text)
+    desk = dead_letters(target)
     if group:
         found_groups = desk.groups(parkings=parkings, matching=like, seconds=SEARCH_SECONDS).groups
-        print_groups(found_groups, local=local, as_json=as_json)
+        names = {} if as_json else names_of(target, (one.merchant_id for one in found_groups))
+        print_groups(found_groups, names, local=local, as_json=as_json)
         return
     found = desk.listing(wanted=limit, parkings=parkings, matching=like)
     total = found.matched if code or merchant or text else max(found.counted, len(found.letters))
@@ -71,8 +74,9 @@ def listing(
         items = [DeadLetter.of(letter).model_dump(mode="json") for letter in found.letters]
         print_list(items, total=total)
         return
+    names = names_of(target, (letter.merchant_id for letter in found.letters))
     for letter in found.letters:
-        say_block(letter, local=local)
+        say_block(letter, names, local=local)
     if total > len(found.letters):
         say(f"{len(found.letters)} of {total:,} dead letters (--limit; somebody else may be looking).")
     else:

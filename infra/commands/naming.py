@@ -4,7 +4,7 @@ The beginning of a name is enough to search, but not to change anything: tomorro
 """
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import typer
 
@@ -38,6 +38,13 @@ def merchant_named(context: typer.Context, text: str) -> MerchantId:
     if found:
         raise typer.BadParameter(f"{len(found)} merchants are named {text!r}; give the id of one: {', '.join(found)}.")
     raise typer.BadParameter(f"No merchant has the id or the name {text!r}. {_instead(target, links, text)}")
+
+
+def names_of(target: Target, merchants: Iterable[MerchantId | None]) -> dict[MerchantId, str]:
+    """Return what people call these merchants, by id, without those that have no name."""
+    links = DynamoDBLinks(target.client("dynamodb"), table=target.links_table)
+    named = links.of_merchants(merchant for merchant in merchants if merchant is not None)
+    return {merchant: shown(labels) for merchant, labels in named.items()}
 
 
 def _named(links: DynamoDBLinks, text: str) -> Iterator[MerchantId]:

@@ -15,7 +15,7 @@ from chalicelib.domain.actions import Action
 from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.ids import MerchantId, instant
 from chalicelib.usecases.checking import check
-from infra.commands import changes, checking, cli, emitting, letters, telling
+from infra.commands import changes, checking, cli, emitting, letters, linking, telling
 from infra.commands.known_letters import told_apart
 from infra.commands.output import visible
 from infra.commands.target import Target
@@ -115,9 +115,22 @@ def desk(system: System, monkeypatch: pytest.MonkeyPatch) -> Desk:
     monkeypatch.setattr("chalicelib.adapters.dead_letters.WAIT_SECONDS", 0)
     let_no_poll_wait(monkeypatch)
     monkeypatch.setattr("chalicelib.usecases.checking.LOOK_AGAIN_SECONDS", 0)
-    for module in (changes, checking, emitting, letters, telling):
+    for module in (changes, checking, emitting, letters, linking, telling):
         monkeypatch.setattr(module, "find", lambda *_: target)
     return Desk(system, figures, functions)
+
+
+def test_letters_and_their_groups_name_the_merchant_by_what_people_call_it(desk: Desk) -> None:
+    desk.system.ingest(opened())
+    desk.system.ingest(POISON)
+    desk.run("link", "shopify:teegeist.myshopify.com", SHOP, "--label", "Teegeist")
+
+    listed = desk.run("dead-letters", "list").stdout
+    counted = desk.run("dead-letters", "list", "--group").stdout
+
+    assert "evt.billing.payment_succeeded Teegeist" in listed
+    assert "Teegeist" in counted
+    assert SHOP not in listed + counted
 
 
 def test_what_is_parked_is_listed_shown_and_put_back(desk: Desk) -> None:
