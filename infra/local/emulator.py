@@ -1,4 +1,4 @@
-"""The AWS emulator, with five things that it lacks: `python -m infra.local.emulator`.
+"""The AWS emulator, with what it lacks and what it does too often: `python -m infra.local.emulator`.
 
 Partner event buses: Shopify and Stripe put their events with PutPartnerEvents; on AWS they appear on the bus with their
 source's name. ministack 1.5.33 takes them and drops them. From anybody else it refuses a source that begins with
@@ -141,7 +141,7 @@ def _keep_state() -> None:
 
 if __name__ == "__main__":
     eventbridge._put_partner_events = put_partner_events  # noqa: SLF001 - the emulator offers no other place
-    # All that ministack takes from the module there; its other users of it unpack as before.
+    # Only workers open zips there; whatever else unpacks in ministack does so as before.
     lambda_runtime.zipfile = SimpleNamespace(**{**vars(zipfile), "ZipFile": _Package})
     _read_texts_once()
     http_api.install()

@@ -43,6 +43,16 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         yield run
 
 
+def test_all_workers_of_the_package_share_one_copy_of_it(stack: Run) -> None:
+    scratch = stack.directory / "ministack/tmp"
+    [copy] = scratch.glob("package-*")
+    workers = [folder / "code" for folder in scratch.glob("ministack-lambda-*")]
+
+    assert len(workers) > 1
+    assert {code.resolve() for code in workers} == {copy}
+    assert list(scratch.rglob("*.zip")) == []
+
+
 @pytest.mark.parametrize(
     ("name", "wrong"),
     [
