@@ -27,7 +27,8 @@ PYTEST := $(BIN)/python -m pytest -q
 # Two workers suit two cores; tests of one group share an engine and stay together.
 PARALLEL := -n 2 --dist loadgroup
 # xdist takes large groups first, and groups of one test in this order: long ones must not come last, on one worker.
-LONGEST_FIRST := tests/stack $(filter-out tests/stack,$(patsubst %/,%,$(sort $(dir $(wildcard tests/*/test_*.py)))))
+LONG := tests/stack tests/simulator
+LONGEST_FIRST := $(LONG) $(filter-out $(LONG),$(patsubst %/,%,$(sort $(dir $(wildcard tests/*/test_*.py)))))
 # Nothing is compiled ahead, so what Python has compiled once has to be kept, whatever a machine prefers elsewhere.
 unexport PYTHONDONTWRITEBYTECODE
 
