@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from chalicelib.adapters.dynamodb.desk import Desk
+from chalicelib.adapters.dynamodb.faults import pages
 from chalicelib.adapters.dynamodb.items import LEVEL_SHARDS, LEVELS_OF
 from chalicelib.adapters.dynamodb.links import DynamoDBLinks
 from chalicelib.contracts.api import answers
@@ -126,9 +127,10 @@ def _found(target: Target, links: DynamoDBLinks, search: str, *, wanted: int) ->
 
 def _at(target: Target, status: Plugin) -> Iterator[MerchantId]:
     """Yield the merchants that the sparse index of accounts has where those are that are off or low."""
-    pages = target.client("dynamodb").get_paginator("query")
+    query = target.client("dynamodb").query
     for shard, name in product(range(LEVEL_SHARDS), LEVELS_OF[status]):
-        for page in pages.paginate(
+        for page in pages(
+            query,
             TableName=target.credits_table,
             IndexName="by_level",
             KeyConditionExpression="#level = :level",

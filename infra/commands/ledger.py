@@ -4,6 +4,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from chalicelib.adapters.dynamodb.faults import pages
 from chalicelib.adapters.dynamodb.items import transaction_from
 from chalicelib.adapters.dynamodb.ledger import DynamoDBLedger
 from chalicelib.adapters.dynamodb.ledger_reader import DynamoDBLedgerReader
@@ -93,7 +94,8 @@ class TargetLedger:
 
         The index may show the newest of them a moment late.
         """
-        pages = self._client.get_paginator("query").paginate(
+        found = pages(
+            self._client.query,
             TableName=self._transactions_table,
             IndexName="by_merchant",
             KeyConditionExpression="merchant_id = :merchant AND #sequence BETWEEN :lowest AND :highest",
@@ -105,4 +107,4 @@ class TargetLedger:
             },
             ScanIndexForward=False,
         )
-        return [transaction_from(item, answering=True) for page in pages for item in page["Items"]]
+        return [transaction_from(item, answering=True) for page in found for item in page["Items"]]

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from chalicelib.adapters.dynamodb.faults import pages
 from chalicelib.adapters.dynamodb.items import account_from
 from chalicelib.domain.figures import Figures
 from chalicelib.domain.ledger import Account, Total
@@ -17,7 +18,7 @@ def accounts_in(client: "DynamoDBClient", table: str, unreadable: set[str]) -> I
 
     The merchants whose accounts cannot be read are added to `unreadable`.
     """
-    for page in client.get_paginator("scan").paginate(TableName=table, ConsistentRead=True):
+    for page in pages(client.scan, TableName=table, ConsistentRead=True):
         for item in page["Items"]:
             try:
                 account = account_from(item, answering=True)
