@@ -18,10 +18,10 @@ from chalicelib.domain.ids import Instant, MerchantId, merchant_id
 from chalicelib.domain.ledger import Account
 from chalicelib.domain.runway import DAYS_MAX
 from chalicelib.domain.searching import SEARCH_LENGTH_MAX, folded
-from chalicelib.usecases.linking import shown
 from chalicelib.usecases.searching import found_merchants
 from infra.commands.ledger import TargetLedger
 from infra.commands.linking import all_links
+from infra.commands.naming import names_of
 from infra.commands.options import AsJson, Profile, Stage
 from infra.commands.output import print_list, say, unable
 from infra.commands.tables import print_table
@@ -75,8 +75,8 @@ def merchants(
         found = dict.fromkeys(link.merchant_id for link in all_links(links))
     at = now()
     accounts = list(islice(_accounts(ledger, found, at, status=status, days=days), limit + 1))
-    names = links.of_merchants([account.merchant_id for account in accounts[:limit]])
-    rows = [(one, shown(names[one.merchant_id]) if one.merchant_id in names else None) for one in accounts[:limit]]
+    names = names_of(target, (account.merchant_id for account in accounts[:limit]))
+    rows = [(one, names.get(one.merchant_id)) for one in accounts[:limit]]
     if as_json:
         items: list[dict[str, Any]] = [
             {**answers.Account.of(account, now=at).model_dump(mode="json"), "shown": name} for account, name in rows

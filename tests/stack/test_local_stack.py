@@ -53,6 +53,15 @@ def test_all_workers_of_the_package_share_one_copy_of_it(stack: Run) -> None:
     assert list(scratch.rglob("*.zip")) == []
 
 
+def test_the_log_of_a_call_is_kept_without_the_mark_of_its_end(stack: Run) -> None:
+    logs = client(stack.description(), "logs")
+    names = [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]]
+    lines = [event["message"] for name in names for event in logs.filter_log_events(logGroupName=name)["events"]]
+
+    assert any(line.startswith("{") for line in lines)
+    assert not any("end of this call" in line for line in lines)
+
+
 @pytest.mark.parametrize(
     ("name", "wrong"),
     [
