@@ -12,7 +12,7 @@ from typing import Any
 
 import jwt
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 from chalicelib.adapters.dynamodb.items import account_item
 from chalicelib.usecases.counting import count
@@ -22,6 +22,7 @@ from infra.local.description import FILE_NAME, Description, Jwt
 from infra.local.tokens import AUDIENCE, ISSUER, new_signer
 from infra.packaging.region import REGION
 from tests.support.builders import SHOP, account_of, merchant
+from tests.support.command_line import CliRunner
 from tests.support.figure_calls import call
 from tests.support.figures_tables import FiguresTable, table_in_process
 

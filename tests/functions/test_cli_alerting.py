@@ -4,13 +4,14 @@ import json
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 from infra.commands import alerting, changes, checking, cli, freezing, merchants
 from infra.commands.target import Target
 from tests.functions.test_dead_letters import Functions
 from tests.support.api import CREDITS_TABLE, LINKS_TABLE, TRANSACTIONS_TABLE
 from tests.support.builders import SHOP
+from tests.support.command_line import CliRunner
 from tests.support.events import charged, opened, paid, refunded
 from tests.support.figures_tables import DESK_TABLE, created
 from tests.support.system import System, _client

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 import app
 from chalicelib.adapters.dynamodb.desk import Desk as DeskTable
@@ -22,6 +22,7 @@ from infra.commands.target import Target
 from tests.functions.test_dead_letters import POINTER, POISON, Functions
 from tests.support.api import CREDITS_TABLE, LINKS_TABLE, TRANSACTIONS_TABLE
 from tests.support.builders import SHOP, merchant
+from tests.support.command_line import CliRunner
 from tests.support.events import (
     STREAM_ARN,
     Context,

@@ -9,13 +9,13 @@ from itertools import pairwise
 import pytest
 from rich.cells import cell_len
 from rich.text import Text
-from typer.testing import CliRunner
 
 from infra.commands import cli, history, letters, merchants
 from infra.commands.target import Target
 from tests.functions.test_cli_operations import Desk, desk
 from tests.functions.test_dead_letters import POISON
 from tests.support.builders import SHOP
+from tests.support.command_line import CliRunner
 from tests.support.events import adjusted, charged, opened, paid
 
 __all__ = ["desk"]

@@ -7,8 +7,10 @@ attempt that fails is handed to botocore, which sees it and makes all the others
 """
 
 import json
+import marshal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from io import BytesIO
 from typing import Any, cast
 
@@ -25,8 +27,8 @@ from botocore.retries import quota
 from tests.simulator.tables import AwsError
 
 REGION = "eu-west-1"
-_AS_IS = ("dynamodb", "sqs")
-"""The services whose requests and answers have the form on the wire already: no times, no bytes."""
+_AT_ONCE = ("dynamodb", "sqs", "events")
+"""The services whose requests have the form on the wire, but for the times of events, and whose answers have it."""
 _REGAINED = 1
 """What a request without a retry gives back to botocore's quota of retries."""
 Answering = Callable[[str, str, Mapping[str, Any]], Mapping[str, Any]]
@@ -77,7 +79,7 @@ class Client:
         self._service = service
         self._failed: list[AwsError | BotoCoreError] = []
         self._by_botocore = self.client._make_api_call
-        if service in _AS_IS:
+        if service in _AT_ONCE:
             self.client._make_api_call = self._call
         self.client.meta.events.register_first("before-send", self._answer)
 
@@ -116,8 +118,17 @@ class Client:
 
 def _copied(content: Mapping[str, Any]) -> dict[str, Any]:
     """Return the content as it comes out of a request or an answer: nothing of it is shared."""
-    copied: dict[str, Any] = json.loads(json.dumps(content))
+    try:
+        # A third of JSON's time, but it knows no subclasses, such as those of texts.
+        copied: dict[str, Any] = marshal.loads(marshal.dumps(cast("Any", content)))  # noqa: S302 - our own bytes
+    except ValueError:
+        copied = json.loads(json.dumps(content, default=_on_the_wire))
     return copied
+
+
+def _on_the_wire(moment: object) -> float:
+    assert isinstance(moment, datetime)
+    return moment.timestamp()
 
 
 def _prepared(request: Any) -> AWSPreparedRequest:

@@ -6,9 +6,9 @@ the same, and took a third of the time.)
 """
 
 import signal
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from heapq import heappop, heappush
 from random import Random
 from typing import Any, Self
@@ -101,6 +101,12 @@ class Agenda:
 _spare_clients: dict[tuple[str, str], list[Client]] = {}
 
 
+@lru_cache
+def _options_of(config: Config | None) -> str:
+    options = vars(config) if config else {}
+    return repr(sorted((name, repr(value)) for name, value in options.items() if name[0] != "_"))
+
+
 class Container:
     """A process's state between calls: the objects that `wiring` built, and its clients."""
 
@@ -113,8 +119,7 @@ class Container:
 
     def client(self, service: str, config: Config | None) -> Any:
         """Return a client of a service that is indistinguishable from a new one."""
-        options = vars(config) if config else {}
-        key = (service, repr(sorted((name, repr(value)) for name, value in options.items() if name[0] != "_")))
+        key = (service, _options_of(config))
         spare = _spare_clients.setdefault(key, [])
         client = spare.pop() if spare else Client(service, config)
         self._clients.append((key, client))
@@ -200,8 +205,11 @@ class Runs:
         run_as(call.container.release)
         if call.container.skew:
             self._clock.seen_by(call.container.skew)
-        with _at_most(TURN_SECONDS):
+        signal.setitimer(signal.ITIMER_REAL, TURN_SECONDS)
+        try:
             self._greenlets[call].switch()
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
         self.current = None
         if call.container.skew:
             self._clock.seen_by(0.0)
@@ -229,16 +237,6 @@ class Runs:
             call.error = error
         finally:
             call.finished = True
-
-
-@contextmanager
-def _at_most(seconds: float) -> Iterator[None]:
-    """Raise `Endless` where it is running, once so much time has passed."""
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _interrupt(*_: object) -> None:

@@ -82,7 +82,7 @@ def reproduced_by(options: str) -> str:
 class tidy:  # noqa: N801 - a context, used like a function
     """Collects the garbage of runs at intervals, and not all the time.
 
-    What is there before the first run stays frozen: to walk through thousands of collected tests takes seconds.
+    What outlives a collection stays frozen: to walk through thousands of collected tests takes seconds.
     """
 
     def __enter__(self) -> Self:
@@ -96,6 +96,7 @@ class tidy:  # noqa: N801 - a context, used like a function
         self._count += 1
         if self._count % CLEANED_AFTER == 0:
             gc.collect()
+            gc.freeze()
 
     def __exit__(self, *_: object) -> None:
         gc.enable()

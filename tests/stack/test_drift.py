@@ -9,12 +9,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from typer.testing import CliRunner
 
 from chalicelib.adapters.dynamodb.items import transaction_from, transaction_item
 from chalicelib.domain.ids import transaction_id
 from chalicelib.domain.ledger import transaction_hash
 from infra.commands.cli import application
+from tests.support.command_line import CliRunner
 from tests.support.marketplace import happened, merchant
 from tests.support.poison import ORDER_PAID
 from tests.support.running_stack import Stack, until

@@ -7,9 +7,9 @@ from functools import partial
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
 from infra.commands.cli import application
+from tests.support.command_line import CliRunner
 from tests.support.marketplace import happened, merchant
 from tests.support.poison import CREATED, KINDS, ORDER_PAID, PAID
 from tests.support.running_stack import Letter, Stack, until

@@ -1,14 +1,19 @@
-"""The `credits` command in this process, and its output."""
+"""The `credits` command in this process, and its output. Its some hundred options are read once, not for each call."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import fields
+from functools import cache
 from typing import Any
 
-from typer.testing import CliRunner
+from typer import testing
+from typer.main import get_command
 
 from infra.commands import cli
 from infra.commands.target import Target
+
+setattr(testing, "_get_command", cache(get_command))  # noqa: B010 - a function, as far as mypy knows
+CliRunner = testing.CliRunner
 
 
 class Said:
