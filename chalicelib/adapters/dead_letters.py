@@ -15,7 +15,7 @@ So it is safe to repeat, and nothing is ever lost.
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from heapq import nlargest
@@ -23,7 +23,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.adapters.dynamodb.faults import transient_faults
-from chalicelib.adapters.letter_looks import WAIT_SECONDS, DeadLetterQueue, Look, OutOfTimeError
+from chalicelib.adapters.letter_looks import WAIT_SECONDS, DeadLetterQueue, Look, OutOfTimeError, found_in
 from chalicelib.contracts.letters import ORIGIN_BRIDGE, Letter, Parking
 from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.ids import Instant, MerchantId
@@ -248,14 +248,11 @@ class DeadLetters:
     @contextmanager
     def _found(self, letter_id: str, seconds: float) -> Iterator[tuple[Look | None, Letter | None]]:
         """Yield the letter and the look that holds it, None for both if no queue has it."""
-        deadline = time.monotonic() + seconds
-        for queue in self._queues.values():
-            with closing(self._look(queue, wait=True, seconds=deadline - time.monotonic())) as look:
-                for letter in look.letters():
-                    if letter.letter_id == letter_id:
-                        yield look, letter
-                        return
-        yield None, None
+        with ExitStack() as looked:
+            looks = [self._look(queue, wait=True, seconds=seconds) for queue in self._queues.values()]
+            for look in looks:
+                looked.callback(look.close)
+            yield found_in(looks, letter_id) or (None, None)
 
     def _put_back(self, look: Look, letter: Letter) -> None:
         with transient_faults("the queue"):

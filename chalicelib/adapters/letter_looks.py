@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -49,8 +50,13 @@ class Look:
         self._deadline = time.monotonic() + seconds
         self._deleted: set[str] = set()
 
-    def letters(self) -> Iterator[Letter]:
-        """Yield every letter once, as it is received.
+    @property
+    def waits(self) -> bool:
+        """Whether a poll waits for letters."""
+        return self._wait_seconds > 0
+
+    def letters(self, *, at_once: bool = False) -> Iterator[Letter]:
+        """Yield every letter once, as it is received; with `at_once` without a wait, so perhaps not all of them.
 
         Raises:
             RetryLater: the queue did not answer, or time ran out before all were seen.
@@ -61,7 +67,8 @@ class Look:
                     Code.UNAVAILABLE,
                     f"{len(self.held)} letters were looked through, and there are more: the command line has the time",
                 )
-            news = [message for message in self._receive() if message["MessageId"] not in self.held]
+            received = self._receive(0 if at_once else self._wait_seconds)
+            news = [message for message in received if message["MessageId"] not in self.held]
             # Letters received a second time were held too long, so all of them have been seen.
             if not news:
                 return
@@ -87,15 +94,35 @@ class Look:
             with suppress(ClientError, BotoCoreError):
                 self._sqs.change_message_visibility_batch(QueueUrl=self.queue.queue_url, Entries=entries)
 
-    def _receive(self) -> Sequence[Mapping[str, Any]]:
+    def _receive(self, wait_seconds: int) -> Sequence[Mapping[str, Any]]:
         with transient_faults("the queue"):
             answer = self._sqs.receive_message(
                 QueueUrl=self.queue.queue_url,
                 MaxNumberOfMessages=ENTRIES_MAX,
-                WaitTimeSeconds=self._wait_seconds,
+                WaitTimeSeconds=wait_seconds,
                 VisibilityTimeout=HOLD_SECONDS,
                 MessageAttributeNames=["All"],
                 MessageSystemAttributeNames=["SentTimestamp"],
             )
         messages: Sequence[Any] = answer.get("Messages", [])
         return messages
+
+
+def found_in(looks: Sequence[Look], letter_id: str) -> tuple[Look, Letter] | None:
+    """Return the letter with this id and the look that holds it, None if no queue has it.
+
+    The queues are asked without a wait first. Only a long poll reaches all servers of a queue, and it lasts its whole
+    time where there is nothing: so they are asked side by side then.
+
+    Raises:
+        RetryLater: a queue did not answer, or time ran out before all letters were seen.
+    """
+    found = next(filter(None, (_letter_in(look, letter_id, at_once=True) for look in looks)), None)
+    if found is None and any(look.waits for look in looks):
+        with ThreadPoolExecutor(len(looks)) as pool:
+            found = next(filter(None, pool.map(lambda look: _letter_in(look, letter_id), looks)), None)
+    return found
+
+
+def _letter_in(look: Look, letter_id: str, *, at_once: bool = False) -> tuple[Look, Letter] | None:
+    return next(((look, each) for each in look.letters(at_once=at_once) if each.letter_id == letter_id), None)

@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from io import BytesIO
+from threading import Barrier
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -188,6 +189,46 @@ def test_a_letter_that_is_not_there_is_none(desk: Desk) -> None:
     assert desk.letters.find("nobody", seconds=SECONDS) is None
     assert desk.letters.redrive("nobody", seconds=SECONDS) is None
     assert len(desk.listed()) == 1
+
+
+class _SlowQueues:
+    """Stands in for SQS: a poll without a wait finds nothing, a long one ends when one of each queue has begun."""
+
+    def __init__(self, holding: Mapping[str, str]) -> None:
+        self._holding = holding
+        self._all_begun = Barrier(3)
+        self.released: list[str] = []
+
+    def receive_message(self, *, QueueUrl: str, WaitTimeSeconds: int, **_: Any) -> dict[str, Any]:  # noqa: N803 - boto3's names
+        if not WaitTimeSeconds:
+            return {}
+        self._all_begun.wait(timeout=SECONDS)
+        letter_id = self._holding.get(QueueUrl)
+        message = {"MessageId": letter_id, "ReceiptHandle": letter_id, "Body": POISON}
+        sent = {"SentTimestamp": "1748779200000"}
+        return {"Messages": [{**message, "Attributes": sent}]} if letter_id else {}
+
+    def change_message_visibility_batch(self, *, QueueUrl: str, Entries: Any) -> None:  # noqa: ARG002, N803 - the same
+        self.released += [entry["ReceiptHandle"] for entry in Entries]
+
+
+@pytest.mark.parametrize(("holding", "found"), [({"stream": "m1"}, "m1"), ({}, None)])
+def test_the_queues_are_waited_for_side_by_side_and_not_one_after_another(
+    holding: Mapping[str, str], found: str | None
+) -> None:
+    queues = _SlowQueues(holding)
+    places = {Parking.INBOX: "inbox", Parking.OUTBOX: "outbox", Parking.STREAM: "stream"}
+    letters = DeadLetters(
+        cast("Any", queues),
+        cast("Any", Functions()),
+        queues=tuple(DeadLetterQueue(parking=kind, queue_url=url, back_to_url=None) for kind, url in places.items()),
+        functions={},
+    )
+
+    letter = letters.find("m1", seconds=SECONDS)
+
+    assert (letter.letter_id if letter else None) == found
+    assert queues.released == list(holding.values())
 
 
 def test_what_could_not_be_applied_is_applied_when_it_is_put_back_after_a_fix(desk: Desk) -> None:
