@@ -38,8 +38,9 @@ help: ## List the targets.
 run: $(STACK_READY) ## Run the whole system on loopback until Ctrl-C (KEEP=on, TRAFFIC=off, REDIS=on, API_PORT, AWS_PORT, NATS_PORT).
 	@exec $(BIN)/python -m infra.local
 
+# So many short tests take longer in two processes: each collects all, and reports each to a third one.
 test: $(COMMAND) ## Run the tests: the unit part first, for a quick answer, then all others but the slow ones.
-	@$(PYTEST) $(PARALLEL) --hypothesis-profile few -m "not slow" tests/unit
+	@$(PYTEST) --hypothesis-profile few -m "not slow" tests/unit
 	@$(PYTEST) $(PARALLEL) --durations=10 --durations-min=3 -m "not slow" $(filter-out tests/unit,$(LONGEST_FIRST))
 
 test-all: $(COMMAND) ## Run all tests, the slow ones too.

@@ -49,7 +49,10 @@ def test_nothing_is_lost_and_nothing_done_twice_in_the_first_seeds() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("first", range(0, SEEDS, SEEDS_PER_TEST))
 def test_nothing_is_lost_and_nothing_done_twice_in_a_thousand_seeds(first: int) -> None:
-    assert failing(seeds(range(first, first + SEEDS_PER_TEST))) == ""
+    # The test above has the first ones.
+    others = range(max(first, len(SHORT_SEEDS)), first + SEEDS_PER_TEST)
+
+    assert failing(seeds(others)) == ""
 
 
 @pytest.mark.slow

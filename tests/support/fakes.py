@@ -55,9 +55,9 @@ class FakeLedger:
             transactions = tuple(dict.fromkeys((*transactions, *guards.values())))
             bad = {key: self.unreadable[key] for key in (*merchants, *transactions) if key in self.unreadable}
             return Known(
-                accounts={key: self.accounts[key] for key in merchants if key in self.accounts.keys() - bad.keys()},
+                accounts={key: self.accounts[key] for key in merchants if key in self.accounts and key not in bad},
                 transactions={
-                    key: self.transactions[key] for key in transactions if key in self.transactions.keys() - bad.keys()
+                    key: self.transactions[key] for key in transactions if key in self.transactions and key not in bad
                 },
                 guards=guards,
                 unreadable=bad,
