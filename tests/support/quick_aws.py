@@ -20,6 +20,7 @@ import json
 import pickle
 from collections.abc import Callable, Iterable, Mapping
 from copy import copy
+from datetime import datetime
 from decimal import Decimal
 from functools import cache, lru_cache
 from types import SimpleNamespace
@@ -160,11 +161,15 @@ def _answered(self: Endpoint, operation: OperationModel, request: Mapping[str, A
         return _by_http(self, operation, request)
     for each in watching:
         each(event_name=event)
-    content = {
-        name: value for name, value in json.loads(json.dumps(result or {}, default=str)).items() if value is not None
-    }
+    content = json.loads(json.dumps(result or {}, default=_time_as_text))
     answered = {"RequestId": "of-moto", "HTTPStatusCode": 200, "HTTPHeaders": {}, "RetryAttempts": 0}
-    return SimpleNamespace(status_code=200), {**content, "ResponseMetadata": answered}
+    given = {name: value for name, value in content.items() if value is not None}
+    return SimpleNamespace(status_code=200), {**given, "ResponseMetadata": answered}
+
+
+def _time_as_text(value: object) -> str:
+    assert isinstance(value, datetime), "bytes go with HTTP only"
+    return value.isoformat()
 
 
 _by_http: Callable[..., Any] = Endpoint.make_request
