@@ -149,6 +149,14 @@ def test_our_own_files_name_no_other_host_and_read_nothing_as_html() -> None:
         assert not re.search(r"innerHTML|outerHTML|document\.write|eval\(|localStorage|console\.log", text), path.name
 
 
+def test_no_sentence_loses_the_space_where_its_line_ends() -> None:
+    # A template drops white space that has a line's end in it: "It failed.Try again".
+    broken = re.compile(r"</(?:a|b|code|strong|span)>\n\s*[A-Za-z(]")
+
+    assert [path.name for path in SOURCES.glob("*.js") if broken.search(path.read_text())] == []
+    assert broken.search("<p><strong>It failed.</strong>\n      Try again.</p>")
+
+
 def test_modules_become_one_script_each_behind_what_it_imports() -> None:
     modules = {
         "a.js": 'import { b as two, c } from "./b.js";\nimport { d } from "./d.js";\ntwo(c, d);\n',

@@ -2169,8 +2169,7 @@ if (!session.admin && session.merchant) {
 return html`<${Merchant} key=${session.merchant} id=${session.merchant} admin=${false} />`;
 }
 if (!session.admin) {
-return html`<div class="trouble" role="alert"><p><strong>This token cannot read any merchant.</strong>
-Sign in with one that has the scope <code>credits:admin</code>, or with a shop's own.</p></div>`;
+return html`<div class="trouble" role="alert"><p><strong>This token cannot read any merchant.</strong> Sign in with one that has the scope <code>credits:admin</code>, or with a shop's own.</p></div>`;
 }
 if (name === "merchants") return html`<${Merchants} key="merchants" search=${decoded(id)} />`;
 if (name === "many") return html`<${Many} />`;
