@@ -87,7 +87,7 @@ deploy: $(READY) ## Deploy STAGE to AWS: package, lint, show the changes, ask (Y
 	@$(BIN)/python -m infra.deploying.aws $(STAGE)
 
 conformance: $(READY) ## Walk a stage's stack through its whole life and report (EMULATOR=1 in the emulator; STAGE=dev).
-	@$(BIN)/python -m infra.deploying.conformance $(STAGE)
+	@$(BIN)/python -m infra.conformance $(STAGE)
 
 bridge-image: ## Build the bridge's image for both processors with Docker (IMAGE=registry/name:tag; PUSH=1 pushes it).
 	@docker buildx build --platform linux/amd64,linux/arm64 -f infra/bridge/Dockerfile -t $(IMAGE) $(if $(PUSH),--push,) .

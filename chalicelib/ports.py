@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
-    from chalicelib.domain.commit import Commit
     from chalicelib.domain.figures import Change, Counted, Figures
     from chalicelib.domain.findings import Unreadable, UnreadableAccount
     from chalicelib.domain.ids import Instant, TransactionId
-    from chalicelib.domain.ledger import Account, Crossing, Transaction
+    from chalicelib.domain.ledger import Account, Commit, Crossing
     from chalicelib.domain.links import Link, LinkKind
     from chalicelib.domain.names import Guards
+    from chalicelib.domain.transactions import Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

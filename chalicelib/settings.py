@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Self
 
-from chalicelib.domain.grace import HOURS_MAX, GraceTerms
 from chalicelib.domain.orders import Basis, Direction, Policy
-from chalicelib.domain.terms import TimeTerms
+from chalicelib.domain.terms import HOURS_MAX, GraceTerms, TimeTerms
 from chalicelib.environment import DAYS_MAX, Group, Reader, Required, SettingError, Shops, Text, present
 
 SCOPE_CLAIMS = ("scope", "scp", "scopes")

@@ -17,6 +17,17 @@ def client(service: str, config: Config) -> Any:
     return _session().create_client(service, config=config)
 
 
+def client_config(*, connect_seconds: float, read_seconds: float, tries: int) -> Config:
+    """Return a client's timeouts and retries, for calls that somebody waits for."""
+    return Config(
+        connect_timeout=connect_seconds,
+        read_timeout=read_seconds,
+        retries={"mode": "standard", "total_max_attempts": tries},
+        parameter_validation=False,
+        tcp_keepalive=True,
+    )
+
+
 @cache
 def _session() -> Session:
     # The next client need not read the same descriptions of services again.

@@ -16,7 +16,7 @@ from chalicelib.domain.actions import Did
 from chalicelib.domain.ids import instant
 from chalicelib.settings import settings
 from chalicelib.telemetry import logger
-from chalicelib.wiring import for_api, for_figures
+from chalicelib.wiring import for_api, for_desk, for_figures
 
 SEARCH_SECONDS = 6.0
 """How long a letter is looked for, well inside the time of the API's own function."""
@@ -148,7 +148,7 @@ def discard(call: Call, letter_id: str) -> Reply:
     if letter is not None:
         logger.info("discarded", letter_id=named, code=letter.code, merchant_id=letter.merchant_id, admin_id=admin)
     # Of the one who discarded it, also where an earlier call ended before its note.
-    for_figures.note(letter_action(Did.LETTER_DISCARDED, kept, admin_id=admin, time=instant(call.now)))
+    for_desk.note(letter_action(Did.LETTER_DISCARDED, kept, admin_id=admin, time=instant(call.now)))
     return Reply(body=answer_text(kept, call.meta()))
 
 

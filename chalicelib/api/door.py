@@ -1,10 +1,10 @@
 """The API's function as it is deployed: it starts with the merchants' routes, and loads all others on first use.
 
 Shops wait for the first answer of a new container, and most requests ask for a status. So this module imports what a
-status needs, including AWS's client. `app`, which registers every route, is imported for a request to any other route.
+status needs, including AWS's client. A request to any other route registers all others.
 """
 
-from importlib import import_module
+from functools import cache
 from typing import Any
 
 from chalice.app import Chalice
@@ -14,20 +14,29 @@ from chalicelib.adapters.dynamodb import status_table as _status_table
 from chalicelib.api import merchants
 from chalicelib.usecases import plugin_status as _plugin_status
 
-__all__ = ["_plugin_status", "_sdk", "_status_table", "application", "serve"]
+__all__ = ["_plugin_status", "_sdk", "_status_table", "application", "register_all", "serve"]
 
 application = Chalice(app_name="credits")
-"""The application, with the merchants' routes; `app` adds all others."""
+"""The application, with the merchants' routes; `register_all` adds all others."""
 
 merchants.configure(application)
 application.register_blueprint(merchants.blueprint)
 _PATHS = {path for declared in merchants.routes.declared for path in declared.paths}
 
 
+@cache
+def register_all() -> None:
+    """Register every other route; nothing when called again."""
+    from chalicelib.api import admin, console, desk, documents, links, many, operations, people, webhooks, widget
+
+    for routes in (admin, many, links, desk, operations, people, webhooks, documents, console, widget):
+        application.register_blueprint(routes.blueprint)
+
+
 def serve(event: dict[str, Any], context: Any) -> Any:
     """Return the answer to an event of API Gateway, the same as `app.app` gives."""
     if event.get("requestContext", {}).get("resourcePath") not in _PATHS:
-        import_module("app")
+        register_all()
     elif (answer := merchants.routes.answer(event)) is not None:
         return answer
     return application(event, context)

@@ -21,7 +21,7 @@ from chalicelib.domain.ids import instant
 from chalicelib.domain.links import LABEL_LENGTH_MAX, Link, LinkKind, link_name_of
 from chalicelib.telemetry import logger
 from chalicelib.usecases.linking import shown
-from chalicelib.wiring import for_api, for_figures
+from chalicelib.wiring import for_api, for_desk
 
 blueprint = Blueprint(__name__)
 routes = Routes(blueprint)
@@ -74,7 +74,7 @@ def put_link(call: Call, kind: str, name: str) -> Reply:
         # A shop that is linked again has come back: whoever opens an account that is there gets no second trial.
         opening = {"event_type": MERCHANT_CREATED, "payload": {"merchant_id": merchant}}
         send_to_inbox(json.dumps({**opening, "correlation_id": call.correlation_id}))
-    for_figures.note(
+    for_desk.note(
         action_on(Did.LINKED, full, admin_id=admin, time=wanted.since, merchant_id=merchant, details={"name": full})
     )
     logger.info("linked", link=full, merchant_id=merchant, admin_id=admin)

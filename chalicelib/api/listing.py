@@ -22,9 +22,10 @@ from chalicelib.contracts.api.pages import (
 from chalicelib.contracts.api.problems import Problem, Refusal, bad_request
 from chalicelib.contracts.values import ID_LENGTH_MAX
 from chalicelib.domain.ids import Instant, MerchantId, shop_id, transaction_id
-from chalicelib.domain.ledger import Account, Transaction
+from chalicelib.domain.ledger import Account
 from chalicelib.domain.movements import Kind, order_key
 from chalicelib.domain.orders import Direction
+from chalicelib.domain.transactions import Transaction
 
 _TYPES = sorted({kind.transaction_type for kind in Kind})
 _DIRECTIONS = [str(direction) for direction in Direction]

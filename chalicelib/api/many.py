@@ -14,7 +14,7 @@ from chalicelib.domain.ids import TransactionId, instant, merchant_id
 from chalicelib.domain.source_orders import BadRow, NotOrdersError
 from chalicelib.settings import settings
 from chalicelib.telemetry import logger
-from chalicelib.wiring import for_figures
+from chalicelib.wiring import for_desk
 
 FILE_BYTES_MAX = 512 * 1024
 ROWS_MAX = 2_000
@@ -74,7 +74,7 @@ def waiting(call: Call) -> Reply:
     from chalicelib.contracts.api.answers import answer_text
     from chalicelib.contracts.api.many import WaitingAdjustment, WaitingAdjustments
 
-    found = for_figures.desk_reader().all_waiting(wanted=WAITING_MAX + 1)
+    found = for_desk.desk_reader().all_waiting(wanted=WAITING_MAX + 1)
     rows = [WaitingAdjustment.of(one) for one in found[:WAITING_MAX]]
     return Reply(body=answer_text(WaitingAdjustments(waiting=rows, more=len(found) > WAITING_MAX), call.meta()))
 
@@ -89,7 +89,7 @@ def withdraw(call: Call, transaction_id: str) -> Reply:
     from chalicelib.contracts.api.answers import answer_text
     from chalicelib.contracts.api.many import WaitingAdjustment
 
-    admin, desk = call.caller.name(), for_figures.desk_reader()
+    admin, desk = call.caller.name(), for_desk.desk_reader()
     try:
         name = TransactionId(merchant_id(transaction_id))
     except ValueError:

@@ -12,7 +12,7 @@ from chalicelib.api.requests import Call
 from chalicelib.api.routing import Reply, Routes
 from chalicelib.settings import settings
 from chalicelib.telemetry import logger
-from chalicelib.wiring import for_figures
+from chalicelib.wiring import for_api, for_figures
 
 if TYPE_CHECKING:
     from chalicelib.adapters.dynamodb.fleet import FleetReader
@@ -39,7 +39,7 @@ def health_detailed(call: Call) -> Reply:
     from chalicelib.contracts.api.health import Component, DetailedHealth, Overall, State
 
     words = {True: State.OK, False: State.FAILING, None: State.UNKNOWN}
-    states = for_figures.components().states()
+    states = for_api.components().states()
     data = DetailedHealth(
         status=Overall.DEGRADED if any(found.healthy is False for found in states.values()) else Overall.OK,
         service=logger.service,

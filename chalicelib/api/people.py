@@ -10,7 +10,7 @@ from chalicelib.contracts.api.problems import Problem, Refusal, bad_request, not
 from chalicelib.domain.days import DAYS_MAX, day_of, days_up_to, end_of, first_of, last_days
 from chalicelib.domain.ids import Instant, MerchantId, instant
 from chalicelib.domain.statements import Month, month_after, month_before, month_of
-from chalicelib.wiring import for_api, for_figures
+from chalicelib.wiring import for_api, for_desk, for_figures
 
 DAYS_DEFAULT = 30
 FLEET_DAYS_READ = 100
@@ -41,7 +41,7 @@ def merchants(call: Call) -> Reply:
     if search:
         found = _found(search, after=after, wanted=asked.limit + 1)
     else:
-        found = for_figures.desk_reader().merchants(after=after, wanted=asked.limit + 1)
+        found = for_desk.desk_reader().merchants(after=after, wanted=asked.limit + 1)
     listed = found[: asked.limit]
     more = len(found) > asked.limit
     place = PagePosition.by_cursor(
@@ -65,7 +65,7 @@ def actions(call: Call) -> Reply:
     merchant = merchant_of(named) if named is not None else None
     scope, key = ("actions", merchant or ""), for_api.cursor_key()
     before = cursors.position(asked.cursor, scope=scope, key=required_key(key)) if asked.cursor is not None else None
-    found = for_figures.desk_reader().actions(merchant, before=before, wanted=asked.limit + 1)
+    found = for_desk.desk_reader().actions(merchant, before=before, wanted=asked.limit + 1)
     more = len(found) > asked.limit
     place = PagePosition.by_cursor(
         asked,
@@ -133,7 +133,7 @@ def _found(search: str, *, after: MerchantId | None, wanted: int) -> list[Mercha
             "search", f"Search for a text of 1 to {SEARCH_LENGTH_MAX} characters, with a letter or digit."
         )
     try:
-        return found_merchants(for_api.links(), for_figures.desk_reader(), search, after=after, wanted=wanted)
+        return found_merchants(for_api.links(), for_desk.desk_reader(), search, after=after, wanted=wanted)
     except ValueError:
         raise Problem(
             Refusal.CURSOR_INVALID,

@@ -15,7 +15,7 @@ from chalicelib.contracts.api.answers import Balance
 from chalicelib.contracts.api.problems import Problem, Refusal, bad_request, not_found
 from chalicelib.domain.due import as_of
 from chalicelib.domain.ids import Instant, MerchantId, instant
-from chalicelib.domain.ledger import Account, Total, Transaction
+from chalicelib.domain.ledger import Account
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.statements import (
     NOTHING,
@@ -30,6 +30,7 @@ from chalicelib.domain.statements import (
     month_end,
     month_of,
 )
+from chalicelib.domain.transactions import Total, Transaction
 
 _DAY_LENGTH = 10
 _MONTH = re.compile(r"(?!0000)[0-9]{4}-(0[1-9]|1[0-2])", re.ASCII)

@@ -2,12 +2,12 @@
 
 from chalicelib.domain.actions import Action
 from chalicelib.telemetry import logger
-from chalicelib.wiring import for_figures
+from chalicelib.wiring import for_desk
 
 
 def note_or_report(action: Action) -> None:
     """Note an action that is done and cannot be repeated: what did not work is only an error in the log."""
     try:
-        for_figures.note(action)
+        for_desk.note(action)
     except Exception:  # noqa: BLE001 - whatever it is, the caller must not take what is done for undone
         logger.exception("action not noted", did=action.did, admin_id=action.admin_id, fact=action.fact)

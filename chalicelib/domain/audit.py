@@ -12,10 +12,11 @@ from chalicelib.domain.findings import Drift, Finding, Unreadable
 from chalicelib.domain.freeze import Freeze
 from chalicelib.domain.grace import Grace, after_time
 from chalicelib.domain.ids import Instant, MerchantId, instant, later_than, version_never_had
-from chalicelib.domain.ledger import Account, Crossing, Total, Transaction, open_account
+from chalicelib.domain.ledger import Account, Crossing, open_account
 from chalicelib.domain.lots import Lots, in_lots, in_words, ordered
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Direction
+from chalicelib.domain.transactions import Total, Transaction
 from chalicelib.domain.walk import Walk
 
 CLOCKS_DIFFER = timedelta(hours=1)

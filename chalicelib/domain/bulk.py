@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from chalicelib.domain.ids import MerchantId, TransactionId, transaction_id
-from chalicelib.domain.ledger import Account, Transaction
+from chalicelib.domain.ledger import Account
 from chalicelib.domain.movements import adjustment_key
+from chalicelib.domain.transactions import Transaction
 
 
 class State(StrEnum):

@@ -10,9 +10,10 @@ from typing import Self
 
 from chalicelib.domain.figures import Figures
 from chalicelib.domain.ids import Instant
-from chalicelib.domain.ledger import Account, Total
+from chalicelib.domain.ledger import Account
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Direction
+from chalicelib.domain.transactions import Total
 
 DAYS_MAX = 90
 """Most days of one answer."""

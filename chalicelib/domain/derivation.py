@@ -6,8 +6,9 @@ transaction.
 
 from dataclasses import dataclass
 
-from chalicelib.domain.ledger import THRESHOLD_BEFORE, Crossing, Transaction, crossed_by
+from chalicelib.domain.ledger import THRESHOLD_BEFORE, Crossing, crossed_by
 from chalicelib.domain.thresholds import CrossingType
+from chalicelib.domain.transactions import Transaction
 
 OF_THE_THRESHOLD = frozenset({CrossingType.LOW_BALANCE_REACHED, CrossingType.BALANCE_RESTORED})
 """The crossings that depend on the low-balance threshold, and not on the balance alone."""

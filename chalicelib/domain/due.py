@@ -9,16 +9,17 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from chalicelib.domain.alerts import after_time
-from chalicelib.domain.freeze import Note, end_key
+from chalicelib.domain.freeze import FreezeMovement, Note, end_key
 from chalicelib.domain.grace import End
 from chalicelib.domain.grace import after_time as grace_after_time
 from chalicelib.domain.ids import Instant, milliseconds
-from chalicelib.domain.ledger import Account, Crossing, Transaction, account_crossing, levels_crossed, supply_of
+from chalicelib.domain.ledger import Account, Crossing, account_crossing, levels_crossed, supply_of
 from chalicelib.domain.lots import Lot, Lots, days_after
-from chalicelib.domain.movements import FixedMovement, FreezeMovement, Kind
+from chalicelib.domain.movements import FixedMovement, Kind
 from chalicelib.domain.moving import apply
 from chalicelib.domain.terms import AS_IT_IS, TimeTerms
 from chalicelib.domain.thresholds import CrossingType
+from chalicelib.domain.transactions import Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

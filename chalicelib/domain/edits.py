@@ -11,10 +11,10 @@ from decimal import Decimal
 from chalicelib.domain.debt import DEBT
 from chalicelib.domain.errors import Rejected
 from chalicelib.domain.ids import Instant, TransactionId, transaction_id
-from chalicelib.domain.ledger import Transaction
 from chalicelib.domain.movements import Kind, OrderMovement, RefundMovement, edit_key
 from chalicelib.domain.orders import Basis, Direction, Edits, Policy, Tally, charge
 from chalicelib.domain.outcomes import Duplicate, compare, recorded_money
+from chalicelib.domain.transactions import Transaction
 
 EDITED_TOTAL = "edited_total"
 """In the metadata of a refund or an edit: the order's newest total, if nothing else in the transaction holds it."""

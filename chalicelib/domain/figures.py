@@ -10,8 +10,9 @@ from functools import reduce
 from zlib import crc32
 
 from chalicelib.domain.ids import MerchantId
-from chalicelib.domain.ledger import Account, Total
+from chalicelib.domain.ledger import Account
 from chalicelib.domain.movements import Kind
+from chalicelib.domain.transactions import Total
 
 BUCKETS = 8
 """Sums kept in separate items, so that writers seldom collide. If you reduce the number, recount."""

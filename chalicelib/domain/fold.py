@@ -8,13 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from chalicelib.domain import edits
-from chalicelib.domain.commit import Commit, Fold, TallyChange
 from chalicelib.domain.debt import repayment, repays
 from chalicelib.domain.due import bring, next_at
 from chalicelib.domain.errors import Code, Rejected, RetryLater
 from chalicelib.domain.going_back import Effect, of_an_amount, refunded_by, returned_by, reversed_by
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, later_than
-from chalicelib.domain.ledger import Account, Crossing, Transaction, open_account
+from chalicelib.domain.ledger import Account, Commit, Crossing, TallyChange, open_account
 from chalicelib.domain.lots import Lots, given_back, grant, revived
 from chalicelib.domain.movements import (
     OPENS,
@@ -29,8 +28,9 @@ from chalicelib.domain.movements import (
 from chalicelib.domain.moving import apply
 from chalicelib.domain.names import DependentMovement, Guards, Names, ground_of, version_of
 from chalicelib.domain.orders import Direction, Tally, charge, total_missing
-from chalicelib.domain.outcomes import Duplicate, Outcome, Posted, compare
+from chalicelib.domain.outcomes import Duplicate, Fold, Outcome, Posted, compare
 from chalicelib.domain.terms import TIME_TERMS, TimeTerms
+from chalicelib.domain.transactions import Transaction
 
 ITEMS_MAX = 100
 """Distinct items in one atomic write, DynamoDB's limit: the account, the transactions, their guards, the grounds whose

@@ -9,13 +9,12 @@ whether an account is frozen. Every other transaction of a frozen account says t
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.ids import Instant, TransactionId, milliseconds
-
-if TYPE_CHECKING:
-    from chalicelib.domain.ledger import Transaction
+from chalicelib.domain.movements import FixedMovement, Kind
+from chalicelib.domain.transactions import Transaction
 
 FREEZE: Final = "freeze"
 """In a transaction's metadata: what it did to a freeze, a `Note`."""
@@ -53,6 +52,19 @@ class Freeze:
     until: Instant | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreezeMovement(FixedMovement):
+    """An account is frozen `until` an instant (None: without an end), or unfrozen, as the `note` says: no credits move.
+
+    It is a decrease, because an increase of nothing would count as an inflow.
+    """
+
+    kind: Kind = Kind.MANUAL_REMOVED
+    credits: int = 0
+    note: Note
+    until: Instant | None = None
+
+
 def end_key(until: Instant) -> str:
     """Return the idempotency key under which a freeze ends by time."""
     return f"UNFREEZE_{milliseconds(until)}"
@@ -79,7 +91,7 @@ def notes(
     return {FREEZE: note, **ends, **({PLUGIN: OFF} if covered and freeze is None else {})}
 
 
-def after(freeze: Freeze | None, transaction: "Transaction") -> Freeze | None:
+def after(freeze: Freeze | None, transaction: Transaction) -> Freeze | None:
     """Return an account's freeze after a transaction."""
     metadata = transaction.metadata
     note = metadata.get(FREEZE)

@@ -3,8 +3,8 @@
 from chalicelib.domain.freeze import FREEZE, FROZEN, OFF, ON, PLUGIN, Freeze, Note, end_key
 from chalicelib.domain.grace import Grace, after_time, due_time
 from chalicelib.domain.ids import Instant
-from chalicelib.domain.ledger import Transaction
 from chalicelib.domain.movements import Kind
+from chalicelib.domain.transactions import Transaction
 
 
 def wrongly_frozen(freeze: Freeze | None, grace: Grace | None, transaction: Transaction) -> str | None:

@@ -11,7 +11,6 @@ from chalicelib.domain import edits
 from chalicelib.domain.debt import DEBT
 from chalicelib.domain.errors import Code, Rejected, RetryLater
 from chalicelib.domain.ids import transaction_id
-from chalicelib.domain.ledger import Transaction
 from chalicelib.domain.lots import Lots, given_back
 from chalicelib.domain.movements import (
     DisputeWonMovement,
@@ -25,6 +24,7 @@ from chalicelib.domain.names import imported
 from chalicelib.domain.orders import Tally, refund
 from chalicelib.domain.outcomes import Duplicate, recorded_money
 from chalicelib.domain.reversals import PaymentTally, holding, outdated, reverse, win
+from chalicelib.domain.transactions import Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from chalicelib.domain.debt import DEBT
 from chalicelib.domain.freeze import FREEZE
@@ -19,11 +19,9 @@ from chalicelib.domain.ids import Instant, instant
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Direction
 from chalicelib.domain.runway import uses_credits
+from chalicelib.domain.terms import GraceTerms
+from chalicelib.domain.transactions import Transaction
 
-if TYPE_CHECKING:
-    from chalicelib.domain.ledger import Transaction
-
-HOURS_MAX: Final = 8760
 GRACE: Final = "grace"
 """In a transaction's metadata: what it did to a grace, a `Note`."""
 UNTIL, CREDITS = "grace_until", "grace_credits"
@@ -52,22 +50,6 @@ ENDS: Final[Mapping[Note, End]] = {Note.USED_UP: End.CREDITS, Note.PAID: End.INF
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GraceTerms:
-    """How long a grace lasts at most, in hours, and how many credits may be owed in it; 0: no such limit.
-
-    Without either there is no grace.
-    """
-
-    hours: int = 0
-    credits: int = 0
-
-    @property
-    def given(self) -> bool:
-        """Whether there is a grace at all."""
-        return bool(self.hours or self.credits)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Grace:
     """A grace of an account, running or over; kept until the balance was above the low-balance threshold again.
 
@@ -85,9 +67,6 @@ class Grace:
     def running(self) -> bool:
         """Whether it keeps the plugin on."""
         return self.over is None
-
-
-NO_GRACE: Final = GraceTerms()
 
 
 def notes(  # noqa: PLR0913 - all that a transaction is about to be
@@ -134,7 +113,7 @@ def _owed(shortfall: int) -> dict[str, str | int]:
     return {DEBT: shortfall} if shortfall else {}
 
 
-def after(grace: Grace | None, transaction: "Transaction", *, debt: int) -> Grace | None:
+def after(grace: Grace | None, transaction: Transaction, *, debt: int) -> Grace | None:
     """Return an account's grace after a transaction; `debt` is what is owed after it."""
     note = transaction.metadata.get(GRACE)
     if note == Note.STARTED:
@@ -157,7 +136,7 @@ def after(grace: Grace | None, transaction: "Transaction", *, debt: int) -> Grac
     return None
 
 
-def due_time(transaction: "Transaction") -> Instant:
+def due_time(transaction: Transaction) -> Instant:
     """Return as of when a transaction was decided: its creation, or the instant at which time alone made it due.
 
     Of two instants that passed before anything was written, what was due at the first knows nothing of the second.
@@ -172,7 +151,7 @@ def limits(metadata: Mapping[str, str | int]) -> Mapping[str, str | int]:
     return {name: value for name, value in named.items() if value is not None}
 
 
-def _counted(grace: Grace, transaction: "Transaction") -> Grace:
+def _counted(grace: Grace, transaction: Transaction) -> Grace:
     if uses_credits(transaction.kind, transaction.metadata):
         return replace(grace, used=grace.used + transaction.shortfall)
     if transaction.kind is Kind.DEBT_REPAID:
@@ -187,7 +166,7 @@ def after_time(grace: Grace | None, now: Instant) -> Grace | None:
     return replace(grace, over=(grace.until, End.TIME))
 
 
-def wrongly_owed(grace: Grace | None, transaction: "Transaction") -> str | None:
+def wrongly_owed(grace: Grace | None, transaction: Transaction) -> str | None:
     """Return why an order's debt is not what a grace makes of it: all that it lacks, and without a grace nothing."""
     if not uses_credits(transaction.kind, transaction.metadata):
         return None
@@ -200,7 +179,7 @@ def wrongly_owed(grace: Grace | None, transaction: "Transaction") -> str | None:
     return f"it made a debt of {found}, and {'in' if running else 'without'} a grace it is {owed}"
 
 
-def switched(transaction: "Transaction") -> bool:
+def switched(transaction: Transaction) -> bool:
     """Return whether a transaction switched the plugin: it passed zero without a grace, or used a grace up."""
     note = transaction.metadata.get(GRACE)
     if note is not None:

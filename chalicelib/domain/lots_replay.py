@@ -2,10 +2,10 @@
 
 from chalicelib.domain.due import lapse_key
 from chalicelib.domain.grace import due_time
-from chalicelib.domain.ledger import SCHEMA_VERSION, Transaction
 from chalicelib.domain.lots import MERGED, Lots, deposit, draw, in_lots, in_words, merged_text, ordered, without
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Direction
+from chalicelib.domain.transactions import SCHEMA_VERSION, Transaction
 
 
 def lots_after(transaction: Transaction, lots: Lots) -> Lots:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
 
-from chalicelib.domain.freeze import Note
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, escaped, milliseconds, transaction_id
 from chalicelib.domain.orders import Direction, Policy
 from chalicelib.domain.reversals import Portion
@@ -96,19 +95,6 @@ class FixedMovement(Movement):
     expires_at: Instant | None = None
     expires_in_days: int | None = None
     expiry_stated: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FreezeMovement(FixedMovement):
-    """An account is frozen `until` an instant (None: without an end), or unfrozen, as the `note` says: no credits move.
-
-    It is a decrease, because an increase of nothing would count as an inflow.
-    """
-
-    kind: Kind = Kind.MANUAL_REMOVED
-    credits: int = 0
-    note: Note
-    until: Instant | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 
 from chalicelib.domain.errors import Code, Rejected, RetryLater
 from chalicelib.domain.ids import MerchantId, TransactionId, transaction_id
-from chalicelib.domain.ledger import Transaction
 from chalicelib.domain.movements import (
     DisputeWonMovement,
     Kind,
@@ -23,6 +22,7 @@ from chalicelib.domain.movements import (
     refund_of_order_key,
     reversal_to_key,
 )
+from chalicelib.domain.transactions import Transaction
 
 Guards = Mapping[TransactionId, TransactionId]
 """Which transaction each known guard names: by the guard's own id the id of the transaction."""

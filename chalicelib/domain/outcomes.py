@@ -5,13 +5,12 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from chalicelib.domain.errors import Code, Rejected, RetryLater
-from chalicelib.domain.freeze import FREEZE, UNTIL
-from chalicelib.domain.ledger import Transaction
+from chalicelib.domain.freeze import FREEZE, UNTIL, FreezeMovement
+from chalicelib.domain.ledger import Commit
 from chalicelib.domain.movements import (
     ORDER_UPDATED,
     DisputeWonMovement,
     FixedMovement,
-    FreezeMovement,
     Kind,
     Movement,
     OrderMovement,
@@ -20,6 +19,7 @@ from chalicelib.domain.movements import (
 )
 from chalicelib.domain.orders import Basis, Policy, charge
 from chalicelib.domain.reversals import Portion
+from chalicelib.domain.transactions import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,18 @@ class Duplicate:
 
 
 Outcome = Posted | Duplicate | Rejected | RetryLater
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fold:
+    """What to write (None: nothing) and an outcome for each movement, None for one that waits for the next write.
+
+    `foreseen` are the outcomes if this write succeeds; with `foresee`, those of the following writes too.
+    """
+
+    commit: Commit | None
+    outcomes: tuple[Outcome | None, ...]
+    foreseen: tuple[Outcome | None, ...]
 
 
 def compare(movement: Movement, transaction: Transaction) -> Duplicate | Rejected:

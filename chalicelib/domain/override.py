@@ -6,9 +6,9 @@
 from dataclasses import replace
 
 from chalicelib.domain.alerts import Alerts, Levels, after_change
-from chalicelib.domain.grace import GraceTerms
 from chalicelib.domain.ids import Instant, later_than
 from chalicelib.domain.ledger import Account, Crossing, account_crossing, levels_crossed, supply_of
+from chalicelib.domain.terms import GraceTerms
 from chalicelib.domain.thresholds import crossings
 
 

@@ -9,10 +9,10 @@ from chalicelib.domain.debt import DEBT
 from chalicelib.domain.errors import Rejected
 from chalicelib.domain.findings import Drift
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, transaction_id
-from chalicelib.domain.ledger import Transaction
 from chalicelib.domain.movements import Kind, payment_key
 from chalicelib.domain.orders import Tally
 from chalicelib.domain.reversals import PaymentTally, Portion, holding, reverse, win
+from chalicelib.domain.transactions import Transaction
 
 OF_PAYMENTS = (Kind.PAYMENT, Kind.REVERSAL, Kind.REVERSAL_RETURNED)
 

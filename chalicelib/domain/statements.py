@@ -11,8 +11,9 @@ from typing import NewType, Self
 
 from chalicelib.domain.days import Sums
 from chalicelib.domain.ids import Instant, MerchantId
-from chalicelib.domain.ledger import GENESIS_HASH, Account, Total
+from chalicelib.domain.ledger import Account
 from chalicelib.domain.movements import Kind
+from chalicelib.domain.transactions import GENESIS_HASH, Total
 
 Month = NewType("Month", str)
 """A month as text: `2026-05`."""

@@ -9,17 +9,17 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
 from chalicelib.domain import edits
-from chalicelib.domain.commit import TallyChange
 from chalicelib.domain.errors import Rejected
 from chalicelib.domain.findings import Drift, Finding
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, transaction_id
-from chalicelib.domain.ledger import Transaction
+from chalicelib.domain.ledger import TallyChange
 from chalicelib.domain.movements import Kind, order_key
 from chalicelib.domain.orders import Edits, Tally, refund
 from chalicelib.domain.outcomes import recorded_money
 from chalicelib.domain.reversal_tallies import OF_PAYMENTS, PaymentTallies
 from chalicelib.domain.reversal_tallies import in_words as payment_in_words
 from chalicelib.domain.reversals import PaymentTally
+from chalicelib.domain.transactions import Transaction
 
 _REFUNDS = (Kind.REFUND_RETURNED, Kind.REFUND_TAKEN)
 _EDITS = (Kind.EDIT_ADDED, Kind.EDIT_REMOVED)

@@ -4,7 +4,27 @@ from dataclasses import dataclass
 from typing import Final
 
 from chalicelib.domain.alerts import Levels
-from chalicelib.domain.grace import NO_GRACE, GraceTerms
+
+HOURS_MAX: Final = 8760
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GraceTerms:
+    """How long a grace lasts at most, in hours, and how many credits may be owed in it; 0: no such limit.
+
+    Without either there is no grace.
+    """
+
+    hours: int = 0
+    credits: int = 0
+
+    @property
+    def given(self) -> bool:
+        """Whether there is a grace at all."""
+        return bool(self.hours or self.credits)
+
+
+NO_GRACE: Final = GraceTerms()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 
 from chalicelib.domain.findings import Unreadable
-from chalicelib.domain.ledger import Transaction
 from chalicelib.domain.statements import Closing, Turn, turned
+from chalicelib.domain.transactions import Transaction
 from chalicelib.domain.walk import Walk
 
 

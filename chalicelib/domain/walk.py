@@ -13,13 +13,14 @@ from chalicelib.domain.freeze_replay import wrongly_frozen
 from chalicelib.domain.grace import Grace, wrongly_owed
 from chalicelib.domain.grace import after as grace_after
 from chalicelib.domain.ids import MerchantId, TransactionId, transaction_id
-from chalicelib.domain.ledger import GENESIS_HASH, Account, Total, Transaction, decides_status, transaction_hash
+from chalicelib.domain.ledger import Account, decides_status
 from chalicelib.domain.lots import Lots
 from chalicelib.domain.lots_replay import lots_after, wrongly_drawn
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Direction
 from chalicelib.domain.runway import Use, use_after
 from chalicelib.domain.tallies import Tallies
+from chalicelib.domain.transactions import GENESIS_HASH, Total, Transaction, transaction_hash
 
 
 class Walk:

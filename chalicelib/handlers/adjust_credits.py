@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from chalice.app import Blueprint
 
-from chalicelib.wiring import for_figures
+from chalicelib.wiring import for_desk, for_figures
 
 if TYPE_CHECKING:
     from chalicelib.domain.actions import Did
     from chalicelib.domain.errors import CreditsError
     from chalicelib.domain.ids import MerchantId
-    from chalicelib.domain.ledger import Transaction
     from chalicelib.domain.outcomes import Duplicate, Posted
+    from chalicelib.domain.transactions import Transaction
 
 blueprint = Blueprint(__name__)
 
@@ -79,7 +79,7 @@ def _posted(event: Any, context: Any, *, freezes: bool) -> "Posted | Duplicate":
     if freezes:
         return for_posting.posting().post_one(freezing(event), time=call)
     movement, asked = adjustment(event)
-    return for_posting.adjusting().adjust(
+    return for_desk.adjusting().adjust(
         movement, batch_credits=asked.batch_credits, confirmed_by=asked.confirmed_by, time=call
     )
 
@@ -99,7 +99,7 @@ def _note(transaction: "Transaction") -> None:
     from chalicelib.domain.actions import Action
 
     did, details = _action(transaction)
-    for_figures.note(
+    for_desk.note(
         Action(
             time=transaction.created_at,
             did=did,

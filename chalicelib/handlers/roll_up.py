@@ -27,7 +27,7 @@ from chalicelib.handlers.stream_records import (
 from chalicelib.ports import CallTime, FiguresStore
 from chalicelib.telemetry import gauge, logger, over_labels
 from chalicelib.usecases.counting import ROUND_MARGIN_SECONDS, count
-from chalicelib.wiring import for_api, for_figures, for_posting
+from chalicelib.wiring import for_api, for_desk, for_figures, for_posting
 
 REPORT_SECONDS = 60.0
 """The shortest interval between two reports to CloudWatch."""
@@ -112,7 +112,7 @@ def _enlist(
     A new account's merchant, and an account's with its first change of a day: so accounts that are older than the
     list get into it.
     """
-    desk = for_figures.desk()
+    desk = for_desk.desk()
     if desk is None:
         return []
     undone = []

@@ -103,10 +103,10 @@ def _note(account: "Account", admin_id: str, did: "Did", details: "Mapping[str, 
     If the account has moved since that write, it was set before: who asks for it again did so now.
     """
     from chalicelib.domain.actions import Action
-    from chalicelib.wiring import for_figures, for_posting
+    from chalicelib.wiring import for_desk, for_posting
 
     moved_since = account.updated_at == account.last_transaction_at
-    for_figures.note(
+    for_desk.note(
         Action(
             time=for_posting.now() if moved_since else account.updated_at,
             did=did,

@@ -10,8 +10,8 @@ from typing import Protocol
 
 from chalicelib.domain.findings import Unreadable
 from chalicelib.domain.ids import Instant, MerchantId
-from chalicelib.domain.ledger import Transaction
 from chalicelib.domain.source_orders import BadRow, Difference, FilePosition, Kinds, NotOrdersError, SourceOrder
+from chalicelib.domain.transactions import Transaction
 from chalicelib.usecases.matching import Matching, together
 
 

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, instant, transaction_id
-from chalicelib.domain.ledger import Transaction
 from chalicelib.domain.movements import order_key, refund_key
 from chalicelib.domain.outcomes import recorded_money
 from chalicelib.domain.source_orders import BadRow, Difference, Kinds, NotOrdersError, SourceOrder, SourceRefund
+from chalicelib.domain.transactions import Transaction
 
 ON_ITS_WAY = timedelta(hours=1)
 """How long an order may take: what is younger is no finding."""

@@ -9,13 +9,12 @@ from functools import partial
 
 from chalicelib.domain.alerts import Levels
 from chalicelib.domain.closure import change_closure
-from chalicelib.domain.commit import Commit
 from chalicelib.domain.errors import Code, RetryLater
-from chalicelib.domain.grace import GraceTerms
 from chalicelib.domain.ids import Instant, MerchantId, transaction_id, version_never_had
-from chalicelib.domain.ledger import Account, Crossing
+from chalicelib.domain.ledger import Account, Commit, Crossing
 from chalicelib.domain.movements import TRIAL_KEY
 from chalicelib.domain.override import change_grace_terms, change_levels, change_threshold
+from chalicelib.domain.terms import GraceTerms
 from chalicelib.ports import CallTime, Committed, LedgerStore
 from chalicelib.usecases.posting import MARGIN_SECONDS, pause, require_time
 

@@ -8,7 +8,6 @@ import random
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from chalicelib.domain.commit import Fold
 from chalicelib.domain.errors import Code, NewerForm, Rejected, RetryLater
 from chalicelib.domain.fold import fold
 from chalicelib.domain.freeze import OF_A_FREEZE
@@ -24,7 +23,7 @@ from chalicelib.domain.movements import (
     names_of,
 )
 from chalicelib.domain.orders import charge
-from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
+from chalicelib.domain.outcomes import Duplicate, Fold, Outcome, Posted
 from chalicelib.domain.terms import TIME_TERMS, TimeTerms
 from chalicelib.ports import CallTime, Committed, Known, LedgerStore
 from chalicelib.usecases.work import Request, Work, internal

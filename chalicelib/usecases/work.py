@@ -5,16 +5,16 @@ from dataclasses import replace
 from operator import eq
 from typing import TypeGuard
 
-from chalicelib.domain.commit import Commit, Fold
 from chalicelib.domain.edits import known_total
 from chalicelib.domain.errors import Code, Rejected, RetryLater
 from chalicelib.domain.freeze import OF_A_FREEZE
 from chalicelib.domain.going_back import of_an_amount
 from chalicelib.domain.ids import MerchantId, TransactionId
-from chalicelib.domain.ledger import Account, Transaction
+from chalicelib.domain.ledger import Account, Commit
 from chalicelib.domain.movements import DisputeWonMovement, Movement, RefundMovement
 from chalicelib.domain.names import Names, torn
-from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
+from chalicelib.domain.outcomes import Duplicate, Fold, Outcome, Posted
+from chalicelib.domain.transactions import Transaction
 from chalicelib.ports import Known, LedgerStore, Refused
 
 Request = Sequence[Movement]

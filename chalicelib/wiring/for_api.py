@@ -11,8 +11,7 @@ from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.settings import settings
 
 if TYPE_CHECKING:
-    from botocore.config import Config
-
+    from chalicelib.adapters.components import Components
     from chalicelib.adapters.dead_letters import DeadLetters
     from chalicelib.adapters.dynamodb.history import History
     from chalicelib.adapters.dynamodb.levels import BalanceLists
@@ -38,19 +37,6 @@ DESK_READ_SECONDS = 8.0
 """How long the dead letters' queues are waited for, each."""
 
 
-def client_config(*, connect_seconds: float, read_seconds: float, tries: int) -> "Config":
-    """Return a client's timeouts and retries, for calls that somebody waits for."""
-    from botocore.config import Config
-
-    return Config(
-        connect_timeout=connect_seconds,
-        read_timeout=read_seconds,
-        retries={"mode": "standard", "total_max_attempts": tries},
-        parameter_validation=False,
-        tcp_keepalive=True,
-    )
-
-
 @cache
 def plugin_statuses() -> "PluginStatuses":
     """Return the plugin statuses that this container knows and reads.
@@ -64,7 +50,9 @@ def plugin_statuses() -> "PluginStatuses":
     from chalicelib.adapters.dynamodb.status_table import DynamoDBStatusTable
     from chalicelib.usecases.plugin_status import PluginStatuses
 
-    config = client_config(connect_seconds=STATUS_CONNECT_SECONDS, read_seconds=STATUS_READ_SECONDS, tries=STATUS_TRIES)
+    config = sdk.client_config(
+        connect_seconds=STATUS_CONNECT_SECONDS, read_seconds=STATUS_READ_SECONDS, tries=STATUS_TRIES
+    )
     return PluginStatuses(
         DynamoDBStatusTable(sdk.client("dynamodb", config), table=settings().tables.credits),
         cache_seconds=settings().plugin_status_cache_ttl,
@@ -132,7 +120,7 @@ def ledger_functions() -> "LedgerFunctions":
     from chalicelib.adapters import sdk
     from chalicelib.adapters.functions import LedgerFunctions
 
-    config = client_config(connect_seconds=INVOKE_CONNECT_SECONDS, read_seconds=INVOKE_READ_SECONDS, tries=1)
+    config = sdk.client_config(connect_seconds=INVOKE_CONNECT_SECONDS, read_seconds=INVOKE_READ_SECONDS, tries=1)
     return LedgerFunctions(
         sdk.client("lambda", config),
         adjust=settings().functions.adjust,
@@ -149,7 +137,7 @@ def dead_letters() -> "DeadLetters":
     from chalicelib.contracts.letters import Parking
 
     queues, functions = settings().queues, settings().functions
-    config = client_config(connect_seconds=INVOKE_CONNECT_SECONDS, read_seconds=DESK_READ_SECONDS, tries=1)
+    config = sdk.client_config(connect_seconds=INVOKE_CONNECT_SECONDS, read_seconds=DESK_READ_SECONDS, tries=1)
     return DeadLetters(
         sdk.client("sqs", config),
         sdk.client("lambda", config),
@@ -163,6 +151,21 @@ def dead_letters() -> "DeadLetters":
             "publish_transaction_events": functions.transaction_events,
             "roll_up": functions.roll_up,
         },
+    )
+
+
+@cache
+def components() -> "Components":
+    """Return the components that the service depends on, for health checks."""
+    from chalicelib.adapters import sdk
+    from chalicelib.adapters.components import Components
+
+    return Components(
+        sdk.client("dynamodb", sdk.client_config(connect_seconds=1.0, read_seconds=2.0, tries=1)),
+        credits_table=settings().tables.credits,
+        transactions_table=settings().tables.transactions,
+        figures_table=settings().tables.figures,
+        shared=shared_statuses(),
     )
 
 
@@ -190,7 +193,7 @@ def links() -> "DynamoDBLinks":
     from chalicelib.adapters import sdk
     from chalicelib.adapters.dynamodb.links import DynamoDBLinks
 
-    config = client_config(connect_seconds=STATUS_CONNECT_SECONDS, read_seconds=WEBHOOK_SECONDS, tries=STATUS_TRIES)
+    config = sdk.client_config(connect_seconds=STATUS_CONNECT_SECONDS, read_seconds=WEBHOOK_SECONDS, tries=STATUS_TRIES)
     return DynamoDBLinks(sdk.client("dynamodb", config), table=settings().tables.links)
 
 
@@ -200,7 +203,7 @@ def webhook_queue() -> "Queues":
     from chalicelib.adapters import sdk
     from chalicelib.adapters.queues import Queues
 
-    config = client_config(connect_seconds=WEBHOOK_SECONDS, read_seconds=WEBHOOK_SECONDS, tries=2)
+    config = sdk.client_config(connect_seconds=WEBHOOK_SECONDS, read_seconds=WEBHOOK_SECONDS, tries=2)
     return Queues(sdk.client("sqs", config))
 
 

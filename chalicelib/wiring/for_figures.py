@@ -13,10 +13,8 @@ from chalicelib.telemetry import CounterWriter
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from chalicelib.adapters.components import Components
     from chalicelib.adapters.dynamodb.bookmarks import Bookmarks
     from chalicelib.adapters.dynamodb.container_counters import ContainerCounters
-    from chalicelib.adapters.dynamodb.desk import Desk
     from chalicelib.adapters.dynamodb.discarded import DiscardedLetters
     from chalicelib.adapters.dynamodb.due_list import DynamoDBDueList
     from chalicelib.adapters.dynamodb.due_marks import DueMarks
@@ -27,7 +25,6 @@ if TYPE_CHECKING:
     from chalicelib.adapters.dynamodb.month_ends import MonthEnds
     from chalicelib.adapters.dynamodb.pending import Pending
     from chalicelib.adapters.dynamodb.recent_events import RecentEvents
-    from chalicelib.domain.actions import Action
 
 COUNTERS_SECONDS = 0.25
 """How long writing counters may take: a call waits for it, and the next one writes what failed."""
@@ -57,21 +54,6 @@ def pending() -> "Pending":
     from chalicelib.adapters.dynamodb.pending import Pending
 
     return Pending(_client(), credits_table=settings().tables.credits)
-
-
-@cache
-def components() -> "Components":
-    """Return the components that the service depends on, for health checks."""
-    from chalicelib.adapters.components import Components
-    from chalicelib.wiring.for_api import shared_statuses
-
-    return Components(
-        _client(tries=1),
-        credits_table=settings().tables.credits,
-        transactions_table=settings().tables.transactions,
-        figures_table=settings().tables.figures,
-        shared=shared_statuses(),
-    )
 
 
 @cache
@@ -164,26 +146,6 @@ def fleet_days() -> "FleetDays | None":
     return FleetDays(_client(), table=table)
 
 
-def desk() -> "Desk | None":
-    """Return the desk's lists, None where no table is set."""
-    return desk_reader() if settings().tables.desk_if_set else None
-
-
-def note(action: "Action") -> None:
-    """Note what an admin did, where there is a table for it; raises `RetryLater` where that did not work."""
-    found = desk()
-    if found is not None:
-        found.note(action)
-
-
-@cache
-def desk_reader() -> "Desk":
-    """Return the desk's lists, for routes that are about them."""
-    from chalicelib.adapters.dynamodb.desk import Desk
-
-    return Desk(_client(), table=settings().tables.desk)
-
-
 @cache
 def counter_writer() -> CounterWriter:
     """Return what writes this container's counters at the end of a call."""
@@ -192,8 +154,7 @@ def counter_writer() -> CounterWriter:
 
 def _client(*, connect_seconds: float = 1.0, read_seconds: float = 2.0, tries: int = 2) -> "DynamoDBClient":
     from chalicelib.adapters import sdk
-    from chalicelib.wiring.for_api import client_config
 
-    config = client_config(connect_seconds=connect_seconds, read_seconds=read_seconds, tries=tries)
+    config = sdk.client_config(connect_seconds=connect_seconds, read_seconds=read_seconds, tries=tries)
     client: DynamoDBClient = sdk.client("dynamodb", config)
     return client

@@ -9,7 +9,7 @@ from chalicelib.adapters.order_feed import OrderFeed
 from chalicelib.contracts.letters import Letter, Parking
 from chalicelib.domain.findings import Unreadable
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, instant
-from chalicelib.domain.ledger import Transaction
+from chalicelib.domain.transactions import Transaction
 from chalicelib.settings import settings
 from chalicelib.usecases.matching import AROUND
 from chalicelib.wiring import for_api, for_figures, for_posting
@@ -30,7 +30,7 @@ def feed() -> OrderFeed | None:
         return None
     from chalicelib.adapters import sdk
 
-    config = for_api.client_config(connect_seconds=2.0, read_seconds=READ_SECONDS, tries=3)
+    config = sdk.client_config(connect_seconds=2.0, read_seconds=READ_SECONDS, tries=3)
     return OrderFeed(sdk.client("s3", config), bucket=settings().feed.bucket, prefix=settings().feed.prefix)
 
 
@@ -76,6 +76,6 @@ def _parked() -> "DeadLetters":
     from chalicelib.adapters.letter_looks import DeadLetterQueue
 
     queues = settings().queues
-    config = for_api.client_config(connect_seconds=2.0, read_seconds=READ_SECONDS, tries=3)
+    config = sdk.client_config(connect_seconds=2.0, read_seconds=READ_SECONDS, tries=3)
     queue = DeadLetterQueue(parking=Parking.INBOX, queue_url=queues.dead_letters, back_to_url=queues.inbox)
     return DeadLetters(sdk.client("sqs", config), sdk.client("lambda", config), queues=(queue,), functions={})

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from chalicelib.adapters.eventbridge import EventBridgeBus
     from chalicelib.adapters.queues import Queues
     from chalicelib.contracts.inbound.payloads import Terms
-    from chalicelib.usecases.adjusting import Adjusting
     from chalicelib.usecases.linking import Linking
 
 _CLIENT = Config(
@@ -60,15 +59,6 @@ def ledger() -> DynamoDBLedger:
 def posting() -> Posting:
     """Return the posting of this container, which remembers the accounts it wrote last."""
     return Posting(ledger(), default_threshold=settings().default_threshold, terms=settings().lapsing.terms)
-
-
-def adjusting() -> "Adjusting":
-    """Return what adjusts credits for admins, under the rule of the second person."""
-    from chalicelib.contracts.values import REASON_LENGTH_MAX
-    from chalicelib.usecases.adjusting import Adjusting
-    from chalicelib.wiring.for_figures import desk_reader
-
-    return Adjusting(posting(), ledger(), desk_reader, limit=settings().confirm_above, reason_length=REASON_LENGTH_MAX)
 
 
 def terms(configured: Settings) -> "Terms":

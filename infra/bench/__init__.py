@@ -10,7 +10,7 @@ memory.py     first and later answers by the share of a core that memory buys, a
 busy.py       one merchant with many workers, on the emulator
 limits.py     the same against DynamoDB's limits, simulated
 long.py       100,000 accounts and 1,000,000 transactions beside a small ledger
-costs.py      the cost sheet, from counted units and published prices; months.py a month of three fleets
+costs.py      the cost sheet, from counted units and published prices (prices.py); months.py a month of three fleets
 traffic.py    batches, delays and costs of simulated traffic
 latency.py    from an event to its balance and its threshold event, on a running local stack
 """

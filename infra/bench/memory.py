@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from infra.bench.costs import MILLION, call
 from infra.bench.counted import STATUS, TEN
 from infra.bench.functions import Orders, http_event, merchant
 from infra.bench.imports import Taken, aws, first_answers, taken, unpacked
 from infra.bench.measurements import Place
+from infra.bench.prices import MILLION, call
 
 CORE_MEGABYTES: Final = 1769
 """With this much memory a function gets one full core (lambda/latest/dg/configuration-memory.html)."""

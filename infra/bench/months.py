@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from infra.bench import costs
+from infra.bench import prices
 from infra.bench.counted import all_counted
 from infra.bench.measurements import Measurement, Place
 from infra.packaging.template import ROOT, TEMPLATE
@@ -19,7 +19,7 @@ PLACE: Final = Place(name="months", module="infra.bench.months", page=ROOT / "in
 ORDERS, STATUSES = 300, 3_000
 """A shop's month: ten orders a day, and a hundred statuses a day that no cache has answered."""
 MONTHS_KEPT: Final = 12
-SECONDS_A_MONTH: Final = costs.HOURS_A_MONTH * 3600
+SECONDS_A_MONTH: Final = prices.HOURS_A_MONTH * 3600
 EVENTS_OUT: Final = 0.1
 """Events that an order publishes, on average: crossings, refunds, payments."""
 METRICS: Final = 40
@@ -49,29 +49,30 @@ SIZES = (Size("10 shops", 10), Size("10,000 shops", 10_000), Size("1,000,000 sho
 def month(size: Size, counted: Mapping[str, float]) -> dict[str, float]:
     """Return the dollars of a month by purpose."""
     orders, statuses = size.shops * ORDERS, size.shops * STATUSES
-    together = min(costs.BATCH, max(1.0, orders / SECONDS_A_MONTH * window_seconds()))
+    together = min(prices.BATCH, max(1.0, orders / SECONDS_A_MONTH * window_seconds()))
     alone = together < 2  # noqa: PLR2004 - a batch of one costs what one merchant alone does
     share = counted[
         f"roll_up of {'one merchant' if alone else '100 merchants'}: write units{'' if alone else ' an account'}"
     ]
     events = orders * EVENTS_OUT
     return {
-        "ledger": orders * counted["order alone: write units"] * costs.WRITE_UNIT,
-        "figures (roll_up)": orders * (share * costs.WRITE_UNIT + costs.call(costs.STREAM_GB) / together),
-        "functions": orders * costs.call(costs.INGEST_GB) + statuses * costs.call(costs.API_GB, costs.READ_SECONDS),
-        "queues and bus": orders * (3 * costs.QUEUE_REQUEST + costs.BUS_EVENT)
-        + events * (costs.BUS_EVENT + 3 * costs.QUEUE_REQUEST)
-        + costs.polls(),
-        "API Gateway": statuses * costs.HTTP_API_REQUEST,
-        "reads": statuses * counted["status, uncached: read units"] * costs.READ_UNIT,
-        "logs": (2 * orders + statuses) * costs.LINE + statuses * costs.ACCESS_LINE_BYTES / 10**9 * costs.LOG_GB,
+        "ledger": orders * counted["order alone: write units"] * prices.WRITE_UNIT,
+        "figures (roll_up)": orders * (share * prices.WRITE_UNIT + prices.call(prices.STREAM_GB) / together),
+        "functions": orders * prices.call(prices.INGEST_GB)
+        + statuses * prices.call(prices.API_GB, prices.READ_SECONDS),
+        "queues and bus": orders * (3 * prices.QUEUE_REQUEST + prices.BUS_EVENT)
+        + events * (prices.BUS_EVENT + 3 * prices.QUEUE_REQUEST)
+        + prices.polls(),
+        "API Gateway": statuses * prices.HTTP_API_REQUEST,
+        "reads": statuses * counted["status, uncached: read units"] * prices.READ_UNIT,
+        "logs": (2 * orders + statuses) * prices.LINE + statuses * prices.ACCESS_LINE_BYTES / 10**9 * prices.LOG_GB,
         "kept for a year": orders
         * MONTHS_KEPT
-        * (2 * counted["largest order's item"] * costs.STORED_GB_MONTH + EVENT_BYTES * ARCHIVE_GB)
+        * (2 * counted["largest order's item"] * prices.STORED_GB_MONTH + EVENT_BYTES * ARCHIVE_GB)
         / 10**9,
         "watching": alarm_metrics() * ALARM_METRIC + METRICS * CUSTOM_METRIC + DASHBOARD,
-        "bridge": TASKS * (0.25 * VCPU_HOUR + 0.5 * GB_HOUR) * costs.HOURS_A_MONTH + SECRET,
-        "NAT gateway": NAT_HOUR * costs.HOURS_A_MONTH + (orders + events) * EVENT_BYTES / 10**9 * NAT_GB,
+        "bridge": TASKS * (0.25 * VCPU_HOUR + 0.5 * GB_HOUR) * prices.HOURS_A_MONTH + SECRET,
+        "NAT gateway": NAT_HOUR * prices.HOURS_A_MONTH + (orders + events) * EVENT_BYTES / 10**9 * NAT_GB,
     }
 
 

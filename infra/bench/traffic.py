@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import ceil
 
-from infra.bench import costs
+from infra.bench import prices
 from infra.bench.measurements import Place, number
 
 SHOPS = 1_000
@@ -40,7 +40,7 @@ class Queue:
     """How Lambda reads the queue, and whether the queue is fair to merchants with few messages under way."""
 
     window_seconds: float
-    batch_max: int = costs.BATCH
+    batch_max: int = prices.BATCH
     fair: bool = True
 
 
@@ -68,13 +68,13 @@ class Outcome:
 
     def dollars(self) -> dict[str, float]:
         """Return what a million orders cost: the ledger, the function and the queue."""
-        function = self.batches * (costs.LAMBDA_CALL + costs.LINE)
-        function += self.busy_seconds * costs.INGEST_GB * costs.LAMBDA_GB_SECOND
+        function = self.batches * (prices.LAMBDA_CALL + prices.LINE)
+        function += self.busy_seconds * prices.INGEST_GB * prices.LAMBDA_GB_SECOND
         asked = self.orders + self.receives + self.deletes
         return {
-            "ledger": self.units * costs.WRITE_UNIT / self.orders * 1e6,
+            "ledger": self.units * prices.WRITE_UNIT / self.orders * 1e6,
             "function": function / self.orders * 1e6,
-            "queue": asked * costs.QUEUE_REQUEST / self.orders * 1e6,
+            "queue": asked * prices.QUEUE_REQUEST / self.orders * 1e6,
         }
 
 
@@ -122,9 +122,9 @@ class Simulation:
     def __init__(self, queue: Queue, arriving: Sequence[tuple[float, int]], rng: random.Random) -> None:
         self._queue, self._arriving, self._rng = queue, arriving, rng
         self._backlog = _Backlog(fair=queue.fair)
-        self._buffers: list[list[tuple[float, int]]] = [[] for _ in range(costs.POLLERS)]
-        self._round = [0] * costs.POLLERS
-        self._free = set(range(costs.POLLERS))
+        self._buffers: list[list[tuple[float, int]]] = [[] for _ in range(prices.POLLERS)]
+        self._round = [0] * prices.POLLERS
+        self._free = set(range(prices.POLLERS))
         self._events: list[tuple[float, int, int, int]] = []
         self._partition_free_at = 0.0
         self.outcome = Outcome()
@@ -158,7 +158,7 @@ class Simulation:
     def _take(self, poller: int, now: float) -> None:
         """Let a poller that has come back take what waits."""
         if taken := self._backlog.take(self._queue.batch_max):
-            self.outcome.receives += ceil(len(taken) / costs.RECEIVED_AT_ONCE)
+            self.outcome.receives += ceil(len(taken) / prices.RECEIVED_AT_ONCE)
             self._put(poller, taken, now)
 
     def _put(self, poller: int, messages: list[tuple[float, int]], now: float) -> None:
@@ -186,8 +186,8 @@ class Simulation:
             out.delays[busy].append((busy_until if busy else now + seconds) - arrived)
         out.orders += len(batch)
         out.batches += 1
-        out.deletes += ceil(len(batch) / costs.RECEIVED_AT_ONCE)
-        out.units += sum(3 * orders + 2 * ceil(orders / costs.FOLD) for orders in by_merchant.values())
+        out.deletes += ceil(len(batch) / prices.RECEIVED_AT_ONCE)
+        out.units += sum(3 * orders + 2 * ceil(orders / prices.FOLD) for orders in by_merchant.values())
         out.busy_seconds += ends - now
         out.drained_at = max(out.drained_at, ends)
         heapq.heappush(self._events, (ends, 0, poller, 0))
@@ -229,10 +229,10 @@ def _counted(batch: Sequence[int]) -> float:
     """Return what counting a batch of a stream costs: each merchant read and written, each bucket's sums added to."""
     merchants = set(batch)
     buckets = Counter(merchant % BUCKETS for merchant in merchants)
-    units = 2 * len(merchants) + sum(2 * ceil(of_bucket / costs.FOLD) for of_bucket in buckets.values())
+    units = 2 * len(merchants) + sum(2 * ceil(of_bucket / prices.FOLD) for of_bucket in buckets.values())
     seconds = REQUEST_SECONDS * (1 + len(buckets)) + ORDER_SECONDS * len(batch)
-    call = costs.call(costs.STREAM_GB, seconds) + costs.LINE
-    return units * costs.WRITE_UNIT + len(merchants) * costs.READ_UNIT + call
+    call = prices.call(prices.STREAM_GB, seconds) + prices.LINE
+    return units * prices.WRITE_UNIT + len(merchants) * prices.READ_UNIT + call
 
 
 def text() -> str:

@@ -6,9 +6,9 @@ import typer
 
 from chalicelib.contracts.api import answers
 from chalicelib.domain.alerts import Level, checked
-from chalicelib.domain.grace import HOURS_MAX
 from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.orders import CREDITS_MAX
+from chalicelib.domain.terms import HOURS_MAX
 from infra.commands.changes import functions
 from infra.commands.ledger import TargetLedger
 from infra.commands.merchants import counted

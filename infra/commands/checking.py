@@ -10,13 +10,13 @@ from typing import Annotated, Any
 import typer
 
 from chalicelib.adapters.dynamodb.ledger_reader import DynamoDBLedgerReader
-from chalicelib.domain.commit import TallyChange
 from chalicelib.domain.findings import Finding
 from chalicelib.domain.ids import MerchantId
-from chalicelib.domain.ledger import Account, Total
+from chalicelib.domain.ledger import Account, TallyChange
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Tally
 from chalicelib.domain.tallies import in_words
+from chalicelib.domain.transactions import Total
 from chalicelib.usecases.checking import check
 from infra.commands.files import verify_file
 from infra.commands.ledger import ledger_of, reader_of

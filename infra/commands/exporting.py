@@ -13,7 +13,8 @@ from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 from chalicelib.contracts.api import answers
 from chalicelib.domain.findings import Unreadable, UnreadableAccount
 from chalicelib.domain.ids import Instant, MerchantId
-from chalicelib.domain.ledger import Account, Transaction
+from chalicelib.domain.ledger import Account
+from chalicelib.domain.transactions import Transaction
 from chalicelib.ports import Snapshot
 from infra.commands import parquet
 from infra.commands.exported import (

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from chalicelib.domain.ids import TransactionId
-from chalicelib.domain.ledger import Transaction
 from chalicelib.domain.movements import Movement, ReversalMovement, grounds, names_of
 from chalicelib.domain.names import DependentMovement, Names
 from chalicelib.domain.reversals import outdated
+from chalicelib.domain.transactions import Transaction
 from infra.commands.ledger import TargetLedger
 
 

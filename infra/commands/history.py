@@ -9,8 +9,9 @@ import typer
 
 from chalicelib.contracts.api import answers, tables
 from chalicelib.domain.ids import MerchantId
-from chalicelib.domain.ledger import Account, Transaction
+from chalicelib.domain.ledger import Account
 from chalicelib.domain.movements import Kind
+from chalicelib.domain.transactions import Transaction
 from infra.commands.ledger import TargetLedger
 from infra.commands.options import AsJson, InLocalTime, Merchant, OfMonth, Profile, Since, Stage, Until, period
 from infra.commands.output import print_list, say, unable, visible

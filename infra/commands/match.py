@@ -17,8 +17,8 @@ from chalicelib.contracts.order_events import ParkedOrders, event, line_of, memb
 from chalicelib.contracts.order_files import Form, OrderFile
 from chalicelib.domain.findings import Unreadable
 from chalicelib.domain.ids import MerchantId, instant
-from chalicelib.domain.ledger import Transaction
 from chalicelib.domain.source_orders import BadRow, Difference, Kinds, NotOrdersError, SourceOrder
+from chalicelib.domain.transactions import Transaction
 from chalicelib.usecases.matching import AROUND, Matching
 from infra.commands import letters
 from infra.commands.ledger import TargetLedger, reader_of

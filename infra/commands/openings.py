@@ -9,13 +9,13 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from chalicelib.domain.commit import Commit
 from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.fold import ITEMS_MAX, fold
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, transaction_id
-from chalicelib.domain.ledger import Transaction, open_account
+from chalicelib.domain.ledger import Commit, open_account
 from chalicelib.domain.movements import TRIAL_KEY, FixedMovement, Kind
 from chalicelib.domain.names import Guard
+from chalicelib.domain.transactions import Transaction
 from chalicelib.ports import Committed, Known, LedgerStore, Refused
 from infra.commands.old_tables import OldAccount
 

@@ -11,8 +11,8 @@ from typing import Any, Self
 from chalicelib.adapters.dynamodb.items import kind_of
 from chalicelib.contracts.api import answers, tables
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, transaction_id
-from chalicelib.domain.ledger import Transaction, transaction_hash
 from chalicelib.domain.lots import Lot
+from chalicelib.domain.transactions import Transaction, transaction_hash
 from infra.commands.exported import Head, NotAnExportError, Row
 
 MUTABLE = "updated_at"

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 from chalicelib.adapters.dynamodb.faults import pages
 from chalicelib.adapters.dynamodb.items import account_from
 from chalicelib.domain.figures import Figures
-from chalicelib.domain.ledger import Account, Total
+from chalicelib.domain.ledger import Account
 from chalicelib.domain.movements import Kind
+from chalicelib.domain.transactions import Total
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -18,7 +18,8 @@ from chalicelib.contracts.outbound.derived import derived_events
 from chalicelib.contracts.outbound.published import PublishedEvent, crossing_event
 from chalicelib.domain.findings import Unreadable
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, instant
-from chalicelib.domain.ledger import Account, Transaction
+from chalicelib.domain.ledger import Account
+from chalicelib.domain.transactions import Transaction
 from chalicelib.ports import CallTime, Snapshot
 from chalicelib.usecases.counting import count
 from infra.commands.ledger import ledger_of, reader_of

@@ -7,8 +7,8 @@ import typer
 from chalicelib.domain.bulk import undo_key
 from chalicelib.domain.errors import Code, CreditsError
 from chalicelib.domain.ids import TransactionId, transaction_id
-from chalicelib.domain.ledger import Transaction
 from chalicelib.domain.movements import Kind, adjustment_key
+from chalicelib.domain.transactions import Transaction
 from infra.commands.bulk import Person
 from infra.commands.changes import ConfirmedBy, One, adjust_one
 from infra.commands.ledger import TargetLedger

@@ -29,15 +29,15 @@ from infra.deploying.change_sets import Change, Proposal, changes, guard, propos
 from infra.deploying.emulator import DeploymentFailedError, release
 from infra.deploying.names import StackNameError, stack_to_deploy
 from infra.deploying.outputs import function_names, outputs_of, parameters_of
+from infra.deploying.parameters import SETTINGS, choose_parameters, given_parameters
 from infra.deploying.preflight import Plan, obstacles, plan_of
 from infra.deploying.preflight import shown as shown_obstacles
 from infra.deploying.stack_state import StackBusyError, follow, mended, stack_there
-from infra.deploying.stages import UnknownStageError, values
 from infra.deploying.versions import prune
-from infra.local.parameters import SETTINGS, choose_parameters
 from infra.packaging.build import TemplateRefusedError, package
 from infra.packaging.lint import translated
 from infra.packaging.refusals.resolved import resources
+from infra.packaging.stages import UnknownStageError, values
 from infra.packaging.yaml_text import yaml_parse
 
 if TYPE_CHECKING:
@@ -150,15 +150,6 @@ def _values_like(session: boto3.Session, like: str) -> dict[str, str]:
     here = {} if region and region != session.region_name else {"ManageGatewayAccount": "false"}
     own = {"Stage", "Release"}
     return {key: value for key, value in parameters_of(stack).items() if key not in own and set(value) != {"*"}} | here
-
-
-def given_parameters(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the parameters that the caller names in `PARAMETERS`, and what `EMERGENCY` sets for this once.
-
-    While an alarm is on, CodeDeploy refuses and rolls back every gradual deployment, the one that would end it too.
-    """
-    emergency = {"GradualDeployment": "false"} if environment.get("EMERGENCY") == "1" else {}
-    return dict(pair.split("=", 1) for pair in environment.get("PARAMETERS", "").split()) | emergency
 
 
 def _parameters(

@@ -19,9 +19,10 @@ from infra.deploying.artifacts import bucket_name
 from infra.deploying.aws_session import aws_session, clients
 from infra.deploying.names import StackNameError, stack_to_deploy
 from infra.deploying.outputs import parameters_of
+from infra.deploying.parameters import given_parameters
 from infra.deploying.stack_state import stack_there
-from infra.deploying.stages import UnknownStageError, values
 from infra.packaging.refusals.wiring import UNRESERVED
+from infra.packaging.stages import UnknownStageError, values
 
 ROOT = Path(__file__).resolve().parents[2]
 BUS_LOGS = "/aws/vendedlogs/events/event-bus/"
@@ -219,8 +220,6 @@ def plan_of(
 
 def main() -> None:
     """Look at the account for the stage that the command line names, and end with 1 where something stops it."""
-    from infra.deploying.aws import given_parameters  # noqa: PLC0415 - it asks this module, too
-
     console = Console(width=None if sys.stdout.isatty() else 140)
     session = aws_session()
     try:

@@ -6,9 +6,9 @@ from chalicelib.contracts.api import answers
 from chalicelib.contracts.inbound.freezing import freezing
 from chalicelib.domain.alerts import Level, Unit
 from chalicelib.domain.fold import fold
-from chalicelib.domain.grace import GraceTerms
 from chalicelib.domain.ledger import Account
 from chalicelib.domain.override import change_levels
+from chalicelib.domain.terms import GraceTerms
 from infra.interfaces.samples import ORDER, account
 from infra.interfaces.story import MERCHANT, THRESHOLD
 

@@ -17,13 +17,13 @@ from chalicelib.contracts.outbound.published import PublishedEvent, crossing_eve
 from chalicelib.domain.alerts import Level, Unit
 from chalicelib.domain.audit import audit
 from chalicelib.domain.fold import fold
-from chalicelib.domain.grace import GraceTerms
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, instant
-from chalicelib.domain.ledger import Account, Transaction
+from chalicelib.domain.ledger import Account
 from chalicelib.domain.movements import grounds
 from chalicelib.domain.orders import Policy
 from chalicelib.domain.outcomes import Posted
-from chalicelib.domain.terms import TimeTerms
+from chalicelib.domain.terms import GraceTerms, TimeTerms
+from chalicelib.domain.transactions import Transaction
 
 MERCHANT = MerchantId("6f30229d-c05f-57e4-9353-d107f77a72fa")
 OTHER_MERCHANT = MerchantId("0b6a3d3c-52f5-4c0e-8f0b-2a4b1c7d9e10")

@@ -6,7 +6,7 @@ watch.py        which programs run, and whether they still do
 engines.py      starts and ends programs; NATS and the AWS emulator among them
 emulator.py     the AWS emulator with what it lacks; http_api.py is a part of that
 ports.py        which ports this stack gets
-parameters.py   settings of the caller's environment become parameters of the stack
+settings.py     settings of the local stack itself, from the caller's environment
 keeping.py      what KEEP=on keeps from one start to the next
 tokens.py       a key pair, and the tokens signed with it
 proxy.py        the API at a plain address, the public key, and the pages
@@ -14,7 +14,5 @@ pages.py        the page to start from (start.html), and the demo shop (demo_sho
 tables.py       the template's tables, for engines that know no CloudFormation
 description.py  stack.json: where everything is
 screen.py       the output on the terminal; examples.py has the lines to try
-shops.py        sample traffic: which events, decided from a seed; past.py has the shop with twelve days of history
-outcomes.py     what was recorded, as lines
-traffic.py      sends the one and prints the other (`python -m infra.local.traffic`)
+shops.py        sample traffic: which events, decided from a seed; infra/sample sends them
 """

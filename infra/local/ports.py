@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 from infra.local.engines import LOOPBACK
-from infra.local.parameters import switched
+from infra.local.settings import switched
 
 ATTEMPTS = 200
 LARGEST_PORT = 65_535

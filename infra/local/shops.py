@@ -94,7 +94,7 @@ SHOPS: Final = (
 )
 DEMO_SHOP: Final = SHOPS[-1]
 PAST_SHOP: Final = Shop(name="Sunday Records", credits=60, busyness=0)
-"""Sells nothing now: infra/local/past.py gives it a past."""
+"""Sells nothing now: infra/sample/past.py gives it a past."""
 SALES: Final = (4, 3, 5, 4, 2, 4, 5, 3, 4, 5, 3, 4)
 """Its orders of each day before today, the newest last."""
 LOST_ORDER: Final = 1042

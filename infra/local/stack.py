@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from chalicelib.domain.links import LinkKind
 from infra.deploying.emulator import ROOT, api_address, deploy, emulator_client, package_directory
 from infra.deploying.outputs import function_names
+from infra.deploying.parameters import choose_parameters, declared_parameters
 from infra.local.description import FILE_NAME, Addresses
 from infra.local.engines import (
     FAKE_AWS_ENVIRONMENT,
@@ -32,7 +33,6 @@ from infra.local.engines import (
 from infra.local.examples import kept
 from infra.local.keeping import Keeping
 from infra.local.pages import write_pages
-from infra.local.parameters import choose_parameters, declared_parameters
 from infra.local.partners import BUSES, secret_parameter
 from infra.local.ports import REDIS_PORT, Port
 from infra.local.screen import Screen
@@ -131,7 +131,7 @@ def launch_traffic(site: Site, watch: Watch) -> Engine:
             environment[name] = site.environment[name]
     log = site.directory / "traffic.log"
     process = launch(
-        [sys.executable, "-m", "infra.local.traffic", "--runs", str(site.keeping.runs)],
+        [sys.executable, "-m", "infra.sample.traffic", "--runs", str(site.keeping.runs)],
         log=log,
         environment=environment,
         directory=ROOT,

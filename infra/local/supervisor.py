@@ -15,18 +15,19 @@ from uuid import uuid4
 from chalicelib.environment import SettingError
 from chalicelib.settings import Settings
 from infra.deploying.emulator import DeploymentFailedError
-from infra.deploying.stages import UnknownStageError, values
+from infra.deploying.parameters import SETTINGS
 from infra.local import examples
 from infra.local.description import FILE_NAME, OPS_TOKEN_FILE, describe, local_directory, short, write
 from infra.local.engines import EMULATOR
 from infra.local.keeping import Keeping
-from infra.local.parameters import SETTINGS, LocalSettingError, seed, switched
 from infra.local.partners import new_secrets
 from infra.local.ports import PortError, choose_ports
 from infra.local.screen import Screen
+from infra.local.settings import LocalSettingError, seed, switched
 from infra.local.stack import ENGINES, Site, bring_up, call_others, launch_traffic
 from infra.local.tokens import PRIVATE_KEY_FILE, new_signer, signer_with
 from infra.local.watch import AskedToEndError, StackFailedError, Watch
+from infra.packaging.stages import UnknownStageError, values
 
 ASKED_TO_END = 0
 FAILED = 1

@@ -107,8 +107,8 @@ def _run_chalice(stage: str, project: Path, template: Path, out: Path) -> None:
 
 
 def _refuse_findings(sam: Path, stage: str) -> None:
-    from infra.deploying.stages import values  # noqa: PLC0415 - the same
     from infra.packaging.lint import findings  # noqa: PLC0415 - the linter takes a second to import
+    from infra.packaging.stages import values  # noqa: PLC0415 - the same
 
     said = list(findings(sam, values(stage)))
     if said:

@@ -4,12 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from chalicelib.domain.audit import rebuilt
-from chalicelib.domain.commit import Commit, TallyChange
 from chalicelib.domain.findings import Drift, Finding
 from chalicelib.domain.fold import ITEMS_MAX
 from chalicelib.domain.ids import Instant, MerchantId
-from chalicelib.domain.ledger import Account, Transaction
+from chalicelib.domain.ledger import Account, Commit, TallyChange
 from chalicelib.domain.tallies import Tallies
+from chalicelib.domain.transactions import Transaction
 from chalicelib.ports import Committed, LedgerReader, LedgerStore
 from chalicelib.usecases.checking import check
 

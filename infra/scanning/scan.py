@@ -14,11 +14,11 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from infra.deploying.stages import STAGES, values
 from infra.packaging.build import package
 from infra.packaging.dependencies import ROOT
 from infra.packaging.lint import translated
 from infra.packaging.refusals.resolved import listed
+from infra.packaging.stages import STAGES, values
 from infra.packaging.yaml_text import yaml_parse
 
 EXCEPTIONS = ROOT / "infra/scanning/scan_exceptions.yaml"

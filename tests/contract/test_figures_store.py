@@ -10,8 +10,9 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from chalicelib.adapters.dynamodb.figures import DynamoDBFigures
 from chalicelib.domain.errors import RetryLater
 from chalicelib.domain.figures import BUCKETS, Change, Figures, change, contribution, recount
-from chalicelib.domain.ledger import Account, Total
+from chalicelib.domain.ledger import Account
 from chalicelib.domain.movements import Kind
+from chalicelib.domain.transactions import Total
 from chalicelib.ports import FiguresStore
 from chalicelib.usecases.counting import count
 from tests.support.builders import account_of, merchant

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chalicelib.adapters.dynamodb.account_attributes import totals_map
 from chalicelib.adapters.dynamodb.crossings import crossings_attribute, crossings_from
 from chalicelib.adapters.dynamodb.items import (
     LEVELS_OF,
@@ -22,21 +23,22 @@ from chalicelib.adapters.dynamodb.items import (
     transaction_item,
 )
 from chalicelib.adapters.dynamodb.models import AccountRow, TransactionRow
-from chalicelib.adapters.dynamodb.totals import totals_map
 from chalicelib.contracts.values import REASON_LENGTH_MAX
 from chalicelib.domain.alerts import Alerts, Level, Unit, Watched
 from chalicelib.domain.errors import RetryLater
 from chalicelib.domain.freeze import Freeze
-from chalicelib.domain.grace import HOURS_MAX, End, Grace, GraceTerms
+from chalicelib.domain.grace import End, Grace
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, instant
-from chalicelib.domain.ledger import Account, Crossing, Total, Transaction
+from chalicelib.domain.ledger import Account, Crossing
 from chalicelib.domain.lots import Lot
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import CREDITS_MAX, Edits, Tally
 from chalicelib.domain.plugin_status import Closure
 from chalicelib.domain.reversals import PaymentTally
 from chalicelib.domain.runway import MILLI, ORDERS_MIN, Use
+from chalicelib.domain.terms import HOURS_MAX, GraceTerms
 from chalicelib.domain.thresholds import CrossingType, Outdated
+from chalicelib.domain.transactions import Total, Transaction
 from tests.support.builders import NOON, SHOP, account_of, merchant
 from tests.support.largest import (
     COUNTERS,

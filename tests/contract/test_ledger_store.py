@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib.domain.commit import Commit
 from chalicelib.domain.fold import ITEMS_MAX, fold
 from chalicelib.domain.ids import Instant, TransactionId
-from chalicelib.domain.ledger import Account, Transaction
+from chalicelib.domain.ledger import Account, Commit
 from chalicelib.domain.movements import Movement
+from chalicelib.domain.transactions import Transaction
 from chalicelib.ports import Committed, LedgerStore, Refused
 from tests.support.builders import (
     LATER,

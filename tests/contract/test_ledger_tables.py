@@ -7,8 +7,8 @@ import pytest
 
 from chalicelib.adapters.dynamodb.crossings import crossings_from
 from chalicelib.adapters.dynamodb.items import LEVEL_SHARDS, account_item
-from chalicelib.domain.commit import Commit
 from chalicelib.domain.ids import MerchantId
+from chalicelib.domain.ledger import Commit
 from chalicelib.domain.movements import Movement
 from chalicelib.domain.thresholds import CrossingType, Outdated
 from chalicelib.ports import Committed

@@ -8,9 +8,9 @@ from botocore.exceptions import ReadTimeoutError
 from chalicelib.adapters.dynamodb.month_ends import MonthEnds
 from chalicelib.domain.days import Sums
 from chalicelib.domain.errors import RetryLater
-from chalicelib.domain.ledger import Total
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.statements import Closing, Month, MonthKept, Turn
+from chalicelib.domain.transactions import Total
 from tests.support.builders import SHOP, merchant
 from tests.support.ends_of_months import FakeMonthEnds
 from tests.support.figures_tables import FiguresTable, table_in_process, table_simulated

@@ -10,8 +10,8 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 
 from chalicelib.adapters.dynamodb.ledger import DynamoDBLedger
-from chalicelib.domain.commit import Commit
 from chalicelib.domain.fold import fold
+from chalicelib.domain.ledger import Commit
 from tests.support.builders import NOON, SHOP, by_id, order, refund_of, trial
 from tests.support.stores import client_at
 

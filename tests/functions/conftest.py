@@ -12,7 +12,7 @@ from app import app
 from chalicelib import telemetry
 from chalicelib.adapters.functions import LedgerFunctions
 from chalicelib.settings import settings
-from chalicelib.wiring import for_api, for_figures, for_posting
+from chalicelib.wiring import for_api, for_desk, for_figures, for_posting
 from tests.support.api import (
     CREDITS_TABLE,
     REGION,
@@ -114,7 +114,7 @@ def forget_the_figures() -> None:
         for_figures.recent_events,
         for_figures.month_ends,
         for_figures.fleet_days,
-        for_figures.desk_reader,
+        for_desk.desk_reader,
     ):
         built_once.cache_clear()
     for_figures.container_counters.cache_clear()

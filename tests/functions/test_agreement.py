@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from chalicelib.adapters.dynamodb.items import account_item
-from chalicelib.domain.ledger import Account, Transaction
+from chalicelib.domain.ledger import Account
+from chalicelib.domain.transactions import Transaction
 from infra.recovery.agreement import Torn, agree
 from infra.recovery.tables import Tables
 from tests.functions.test_cli_operations import Desk, desk

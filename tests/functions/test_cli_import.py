@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from chalicelib.adapters.dynamodb.ledger_reader import DynamoDBLedgerReader
-from chalicelib.domain.commit import Commit
 from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.ids import MerchantId
+from chalicelib.domain.ledger import Commit
 from chalicelib.domain.movements import Kind
 from chalicelib.usecases.checking import check
 from infra.commands import changes, importing

@@ -16,10 +16,10 @@ import pytest
 from chalicelib.contracts.order_events import event
 from chalicelib.contracts.order_files import Form, OrderFile
 from chalicelib.domain.ids import TransactionId, instant, transaction_id
-from chalicelib.domain.ledger import Transaction
 from chalicelib.domain.movements import order_key
 from chalicelib.domain.orders import Tally
 from chalicelib.domain.source_orders import BadRow, Difference, Kinds, NotOrdersError, SourceOrder
+from chalicelib.domain.transactions import Transaction
 from chalicelib.usecases.matching import Matching
 from infra.commands import letters, match
 from infra.commands.target import Target

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 import app
 from chalicelib.domain.ids import instant
-from chalicelib.domain.ledger import Transaction
+from chalicelib.domain.transactions import Transaction
 from chalicelib.wiring import for_api, for_posting
 from tests.functions.test_console_many import violations, wider
 from tests.oracles.lots import Merge, replayed

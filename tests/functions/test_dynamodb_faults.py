@@ -18,9 +18,9 @@ from chalicelib.adapters.dynamodb.batch_read import READ_ROUNDS_MAX
 from chalicelib.adapters.dynamodb.items import transaction_item
 from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.ids import TransactionId
-from chalicelib.domain.ledger import Transaction
 from chalicelib.domain.movements import Movement
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
+from chalicelib.domain.transactions import Transaction
 from chalicelib.ports import Refused
 from chalicelib.usecases.posting import ATTEMPTS_MAX, LOST_RACES_MAX, Posting
 from tests.oracles.published_chain import broken_links

@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.adapters.dynamodb.fleet import HEARTBEAT
 from chalicelib.settings import settings
-from chalicelib.wiring import for_figures
+from chalicelib.wiring import for_api
 from infra.bridge.states import StreamState
 from tests.support import heartbeats
 from tests.support.api import ADMIN, CREDITS_TABLE, OPS, OWNER, TRANSACTIONS_TABLE, Api, Ledger
@@ -22,9 +22,9 @@ TABLES = {"credits": CREDITS_TABLE, "transactions": TRANSACTIONS_TABLE, "figures
 def figures(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> Iterator[FiguresTable]:
     monkeypatch.setenv("FIGURES_TABLE", FIGURES_TABLE)
     settings.cache_clear()
-    for_figures.components.cache_clear()
+    for_api.components.cache_clear()
     yield created(ledger.client, FIGURES_TABLE)
-    for_figures.components.cache_clear()
+    for_api.components.cache_clear()
 
 
 def beat(figures: FiguresTable, *, seconds_ago: int, status: str = "ok") -> None:

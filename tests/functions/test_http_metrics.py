@@ -18,8 +18,9 @@ from app import app
 from chalicelib import telemetry
 from chalicelib.adapters.dynamodb.fleet import HEARTBEAT, RECONCILED
 from chalicelib.adapters.dynamodb.items import account_item
-from chalicelib.domain.ledger import Account, Total
+from chalicelib.domain.ledger import Account
 from chalicelib.domain.movements import Kind
+from chalicelib.domain.transactions import Total
 from chalicelib.settings import settings
 from chalicelib.telemetry import sample
 from chalicelib.usecases.counting import count

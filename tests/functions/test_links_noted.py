@@ -2,7 +2,7 @@
 
 import pytest
 
-from chalicelib.wiring import for_figures
+from chalicelib.wiring import for_desk
 from tests.functions.test_people import ACTIONS, api, found
 from tests.support.api import ADMIN, Answered, Api, throttled
 from tests.support.builders import SHOP, merchant
@@ -37,7 +37,7 @@ def test_a_link_that_could_not_be_noted_is_answered_so_and_noted_when_it_is_repe
 ) -> None:
     desk.ingest(opened())
     with monkeypatch.context() as broken:
-        broken.setattr(for_figures.desk_reader()._client, "put_item", lambda **_: (_ for _ in ()).throw(throttled()))
+        broken.setattr(for_desk.desk_reader()._client, "put_item", lambda **_: (_ for _ in ()).throw(throttled()))
         assert linked(api, "last-penny.example").status == 503
     assert found(api.get(ACTIONS, token=ADMIN)) == []
 

@@ -16,7 +16,7 @@ from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.figures import Figures
 from chalicelib.domain.ids import Instant, instant
 from chalicelib.handlers.roll_up import _FleetReport
-from chalicelib.wiring import for_api, for_figures, for_posting
+from chalicelib.wiring import for_api, for_desk, for_figures, for_posting
 from tests.support.api import ADMIN, CREDITS_TABLE, OPS, OWNER, Answered, Api, Functions, throttled
 from tests.support.builders import SHOP, merchant
 from tests.support.events import Context, asking, charged, opened, paid, refunded
@@ -252,7 +252,7 @@ def test_a_kind_of_a_newer_release_is_listed_by_its_name(api: Api, desk: System)
     newer = Action(
         time=Instant(f"{day(0)}T10:00:00.000Z"), did="moved_to_mars", admin_id="ada", fact="1", details={"planet": 4}
     )
-    for_figures.desk_reader().note(newer)
+    for_desk.desk_reader().note(newer)
 
     [noted] = found(api.get(ACTIONS, token=ADMIN))
 
@@ -263,7 +263,7 @@ def test_a_change_that_could_not_be_noted_is_answered_so_and_noted_when_it_is_re
     api: Api, desk: System, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk.ingest(opened())
-    reader = for_figures.desk_reader()
+    reader = for_desk.desk_reader()
     put, failures = reader._client.put_item, [throttled()]
 
     def failing_once(**request: Any) -> Any:
@@ -299,7 +299,7 @@ def test_a_letter_that_was_put_back_is_answered_so_whatever_becomes_of_the_note(
     desk.ingest(opened(), charged("bad", 0))
     [letter] = found(api.get("/credits/admin/dead-letters", token=ADMIN))
     refused = ClientError({"Error": {"Code": "AccessDeniedException"}}, "PutItem")
-    monkeypatch.setattr(for_figures.desk_reader()._client, "put_item", lambda **_: (_ for _ in ()).throw(refused))
+    monkeypatch.setattr(for_desk.desk_reader()._client, "put_item", lambda **_: (_ for _ in ()).throw(refused))
 
     route = "/credits/admin/dead-letters/{letter_id}/redrive"
     assert api.post(route.replace("{letter_id}", letter["id"]), None, route=route, token=ADMIN).status == 200
@@ -317,7 +317,7 @@ def test_a_discard_that_could_not_be_noted_is_noted_when_it_is_repeated(
         return api.post(route.replace("{letter_id}", letter["id"]), body, route=route, token=ADMIN).status
 
     with monkeypatch.context() as broken:
-        broken.setattr(for_figures, "note", lambda _: (_ for _ in ()).throw(RetryLater(Code.UNAVAILABLE, "no answer")))
+        broken.setattr(for_desk, "note", lambda _: (_ for _ in ()).throw(RetryLater(Code.UNAVAILABLE, "no answer")))
         assert discarded("sent again") == 503
     assert [discarded("once more"), discarded("once more")] == [200, 200]
 
@@ -341,7 +341,7 @@ def test_a_merchant_that_could_not_be_listed_comes_back(
     api: Api, desk: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk.ingest(opened())
-    reader = for_figures.desk_reader()
+    reader = for_desk.desk_reader()
     with monkeypatch.context() as broken:
         broken.setattr(reader._client, "put_item", lambda **_: (_ for _ in ()).throw(throttled()))
         records = desk.stream(CREDITS_TABLE)

@@ -11,7 +11,7 @@ import app
 from chalicelib.adapters.dynamodb.fleet import RECONCILED
 from chalicelib.adapters.dynamodb.items import transaction_from, transaction_item
 from chalicelib.domain.ids import MerchantId, transaction_id
-from chalicelib.domain.ledger import Transaction, transaction_hash
+from chalicelib.domain.transactions import Transaction, transaction_hash
 from chalicelib.usecases import reconciling
 from chalicelib.wiring import for_figures
 from tests.support.api import CREDITS_TABLE, TRANSACTIONS_TABLE, Ledger

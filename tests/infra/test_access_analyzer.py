@@ -13,9 +13,9 @@ from rich.console import Console
 from infra.deploying import aws
 from infra.deploying.access_analyzer import IDENTITY, RESOURCE, TRUST, Document, Names, documents, flaws
 from infra.deploying.preflight import Plan
-from infra.deploying.stages import STAGES, values
 from infra.packaging.lint import translated
 from infra.packaging.refusals.resolved import Resources, resources
+from infra.packaging.stages import STAGES, values
 from tests.support.fake_account import refused
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from infra.deploying.stages import STAGES, values
 from infra.packaging.lint import translated
+from infra.packaging.stages import STAGES, values
 from infra.packaging.yaml_text import yaml_parse
 
 Resources = dict[str, dict[str, Any]]

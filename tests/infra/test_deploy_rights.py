@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from infra.deploying.cloudformation_rights import BESIDE_SCHEMAS, READ_ALL_THE_SAME, UNUSED, needed, of_schema
-from infra.deploying.stages import STAGES, values
 from infra.packaging.dependencies import ROOT
 from infra.packaging.lint import translated
 from infra.packaging.refusals.policies import INLINE_BYTES, MANAGED_BYTES, length
 from infra.packaging.refusals.resolved import listed, resources
 from infra.packaging.refusals.wiring import rights_to_tag
+from infra.packaging.stages import STAGES, values
 from infra.packaging.yaml_text import yaml_parse
 
 Statements = list[dict[str, Any]]

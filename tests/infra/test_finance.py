@@ -11,7 +11,7 @@ import pytest
 from chalicelib.adapters.dynamodb.items import transaction_item
 from chalicelib.adapters.dynamodb.models import TransactionRow
 from chalicelib.domain.ids import instant
-from chalicelib.domain.ledger import GENESIS_HASH
+from chalicelib.domain.transactions import GENESIS_HASH
 from infra.packaging.dependencies import ROOT
 from infra.packaging.yaml_text import yaml_parse
 from tests.support.api import NOON

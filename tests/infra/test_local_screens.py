@@ -20,8 +20,8 @@ from infra.local.engines import Engine
 from infra.local.examples import NOT_KEPT, command_of, happening, lines, places
 from infra.local.keeping import Keeping
 from infra.local.pages import write_pages
-from infra.local.parameters import LocalSettingError, seed, switched
 from infra.local.screen import Screen
+from infra.local.settings import LocalSettingError, seed, switched
 from infra.local.shops import SHOPS
 from infra.local.watch import Watch
 

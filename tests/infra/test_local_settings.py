@@ -8,8 +8,8 @@ import jwt
 import pytest
 
 from infra.deploying.outputs import function_names
+from infra.deploying.parameters import SETTINGS, choose_parameters, declared_parameters
 from infra.local.description import Addresses, describe, local_directory, read, write
-from infra.local.parameters import SETTINGS, choose_parameters, declared_parameters
 from infra.local.tokens import AUDIENCE, ISSUER, Signer, new_signer
 
 ROOT = Path(__file__).resolve().parents[2]

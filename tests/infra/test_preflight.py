@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from infra.deploying.preflight import BUS_LOGS, FUNCTIONS, ROLES_MADE, Obstacle, Plan, obstacles, plan_of, shown
-from infra.deploying.stages import values
+from infra.packaging.stages import values
 from tests.support.fake_account import Answer, FakeAccount, refused
 
 STACK = "credits-prod"

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from infra.deploying.names import PATTERN
-from infra.deploying.stages import STAGES, values
 from infra.packaging.lint import findings, translated
 from infra.packaging.refusals.deliveries import LOG_TYPES
 from infra.packaging.refusals.resolved import resources as in_effect
 from infra.packaging.refusals.rules import RULES, refusals
 from infra.packaging.refusals.schedules import STACK_CHARACTERS
 from infra.packaging.refusals.wiring import reserved_copies, rights_to_tag
+from infra.packaging.stages import STAGES, values
 from tests.support.refused import (
     OLD,
     OTHERS,

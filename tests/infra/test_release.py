@@ -9,6 +9,7 @@ import pytest
 from botocore.client import BaseClient
 from rich.console import Console
 
+from infra.conformance.walk import EMULATED
 from infra.deploying.aws import (
     DeploymentRefusedError,
     _ask,
@@ -19,13 +20,12 @@ from infra.deploying.aws import (
 )
 from infra.deploying.aws_session import aws_session, region_of
 from infra.deploying.change_sets import Change, guard
-from infra.deploying.conformance import EMULATED
 from infra.deploying.emulator import DeploymentFailedError, release
 from infra.deploying.names import StackNameError, stack_to_deploy
-from infra.deploying.stages import UnknownStageError, values
 from infra.packaging.dependencies import ROOT
 from infra.packaging.refusals.resolved import listed
 from infra.packaging.region import REGION
+from infra.packaging.stages import UnknownStageError, values
 from infra.packaging.yaml_text import yaml_parse
 from tests.support.engines import FAKE_AWS_ENVIRONMENT, ministack
 from tests.support.fake_account import FakeAccount

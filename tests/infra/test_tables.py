@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from infra.deploying.stages import values
+from infra.packaging.stages import values
 
 Resources = dict[str, dict[str, Any]]
 

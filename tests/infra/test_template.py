@@ -151,7 +151,7 @@ def test_the_template_has_no_finding_as_sam_nor_as_cloudformation(stage: str) ->
 
 def test_a_package_with_a_finding_is_refused(packaged: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("infra.packaging.lint.findings", lambda sam, values: iter([f"{sam.name}: {values['Stage']}"]))
-    monkeypatch.setattr("infra.deploying.stages.values", lambda stage: {"Stage": stage})
+    monkeypatch.setattr("infra.packaging.stages.values", lambda stage: {"Stage": stage})
 
     with pytest.raises(TemplateRefusedError, match=r"sam.yaml: prod"):
         _refuse_findings(packaged / "sam.yaml", "prod")

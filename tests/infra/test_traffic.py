@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from infra.bench import costs, months, traffic
+from infra.bench import months, prices, traffic
 from infra.bench.cpu import called
 from infra.bench.traffic import Queue, Simulation, arrivals, figures_dollars, ordinary, shares
 
@@ -48,14 +48,14 @@ def test_nobody_waits_longer_than_the_window_and_a_call_where_pollers_are_free()
 
 
 def test_the_windows_reckoned_with_are_those_of_the_template() -> None:
-    assert months.window_seconds() == costs.COUNTED_SECONDS
+    assert months.window_seconds() == prices.COUNTED_SECONDS
 
 
 def test_orders_as_they_come_cost_at_most_five_dollars_and_twenty_cents() -> None:
-    counting = figures_dollars(10, costs.COUNTED_SECONDS)
+    counting = figures_dollars(10, prices.COUNTED_SECONDS)
 
     assert counting <= 0.60
-    assert sum(ordinary(10, costs.WINDOW_SECONDS).dollars().values()) + counting <= 5.20
+    assert sum(ordinary(10, prices.WINDOW_SECONDS).dollars().values()) + counting <= 5.20
 
 
 def test_a_shop_beyond_its_partition_delays_nobody_else_where_the_queue_is_fair() -> None:

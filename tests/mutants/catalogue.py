@@ -26,7 +26,7 @@ ENVELOPES = "chalicelib/contracts/inbound/envelopes.py"
 RENEWALS, MOVING = "chalicelib/contracts/inbound/renewals.py", "chalicelib/domain/moving.py"
 ALERTS, GRACE = "chalicelib/domain/alerts.py", "chalicelib/domain/grace.py"
 LOTS, FALLING_DUE = "chalicelib/domain/lots.py", "chalicelib/usecases/falling_due.py"
-DUE, TIME_ATTRIBUTES = "chalicelib/domain/due.py", "chalicelib/adapters/dynamodb/time_attributes.py"
+DUE, ACCOUNT_ATTRIBUTES = "chalicelib/domain/due.py", "chalicelib/adapters/dynamodb/account_attributes.py"
 STATUS_TABLE = "chalicelib/adapters/dynamodb/status_table.py"
 VALUES, IDS = "chalicelib/contracts/values.py", "chalicelib/domain/ids.py"
 
@@ -1199,7 +1199,7 @@ MUTANTS = (
     _mutant(
         "listed under the hour of the last write",
         (
-            TIME_ATTRIBUTES,
+            ACCOUNT_ATTRIBUTES,
             "due_partition(account.merchant_id, account.due_at)",
             "due_partition(account.merchant_id, account.updated_at)",
         ),

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from chalicelib.domain.ledger import Transaction
+from chalicelib.domain.transactions import Transaction
 
 FIELDS = (
     "schema_version",

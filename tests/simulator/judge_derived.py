@@ -3,8 +3,8 @@
 from chalicelib.adapters.dynamodb.items import account_from, transaction_from
 from chalicelib.contracts.api.story import Excerpt, story_of
 from chalicelib.contracts.outbound.derived import derived_events
-from chalicelib.domain.ledger import Transaction
 from chalicelib.domain.thresholds import CrossingType
+from chalicelib.domain.transactions import Transaction
 from tests.simulator.aws import CREDITS, TRANSACTIONS
 from tests.simulator.world import World
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from chalicelib.adapters.dynamodb import crossings, items
 from chalicelib.adapters.dynamodb import ledger as dynamodb
-from chalicelib.domain import ledger, moving
+from chalicelib.domain import ledger, moving, transactions
 from tests.simulator.aws import CREDITS, TRANSACTIONS
 from tests.simulator.tables import Table, Write
 
@@ -66,7 +66,7 @@ def _newer_account_item(account: ledger.Account) -> items.Item:
     return {**items.account_item(account), "schema_version": _FORM, LOTS: {"N": str(account.version)}}
 
 
-def _newer_transaction_item(transaction: ledger.Transaction) -> items.Item:
+def _newer_transaction_item(transaction: transactions.Transaction) -> items.Item:
     return {**items.transaction_item(transaction), LOTS: {"N": str(transaction.sequence)}}
 
 

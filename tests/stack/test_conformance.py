@@ -5,7 +5,8 @@ import subprocess
 
 import pytest
 
-from infra.deploying.conformance import STEPS, Result, Step, report
+from infra.conformance.__main__ import report
+from infra.conformance.walk import STEPS, Result, Step
 from infra.deploying.emulator import ROOT
 from tests.support.engines import PROGRAMS
 
@@ -17,7 +18,7 @@ DOCUMENT = ROOT / "infra/docs/conformance.md"
 @pytest.mark.xdist_group("deployment")
 def test_a_stack_is_walked_through_its_whole_life_in_the_emulator() -> None:
     walked = subprocess.run(
-        [PROGRAMS / "python", "-m", "infra.deploying.conformance", "dev"],
+        [PROGRAMS / "python", "-m", "infra.conformance", "dev"],
         cwd=ROOT,
         env={**os.environ, "EMULATOR": "1"},
         capture_output=True,

@@ -12,7 +12,7 @@ import pytest
 
 from chalicelib.adapters.dynamodb.items import transaction_from, transaction_item
 from chalicelib.domain.ids import transaction_id
-from chalicelib.domain.ledger import transaction_hash
+from chalicelib.domain.transactions import transaction_hash
 from infra.commands.cli import application
 from tests.support.command_line import CliRunner
 from tests.support.marketplace import happened, merchant

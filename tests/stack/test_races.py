@@ -13,9 +13,10 @@ import pytest
 
 from chalicelib.domain.errors import RetryLater
 from chalicelib.domain.ids import MerchantId, TransactionId
-from chalicelib.domain.ledger import Account, Transaction
+from chalicelib.domain.ledger import Account
 from chalicelib.domain.movements import Movement
 from chalicelib.domain.outcomes import Duplicate, Posted
+from chalicelib.domain.transactions import Transaction
 from chalicelib.ports import CallTime
 from chalicelib.usecases.posting import Posting
 from chalicelib.wiring import for_posting

@@ -22,7 +22,7 @@ from chalicelib.adapters.dynamodb.items import account_item
 from chalicelib.adapters.dynamodb.ledger_reader import DynamoDBLedgerReader
 from chalicelib.domain.audit import rebuilt
 from chalicelib.domain.ids import MerchantId
-from chalicelib.domain.ledger import Transaction
+from chalicelib.domain.transactions import Transaction
 from chalicelib.domain.walk import Walk
 from infra.deploying.emulator import emulator_client
 from infra.local.tokens import new_signer

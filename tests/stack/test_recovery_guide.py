@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from infra.conformance.walk import EMULATED
 from infra.deploying.aws import deploy_stage
-from infra.deploying.conformance import EMULATED
 from infra.deploying.emulator import ROOT
 from infra.local.tokens import new_signer
 from infra.packaging.region import REGION

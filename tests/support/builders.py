@@ -10,13 +10,12 @@ from decimal import Decimal
 from typing import TypeVar
 from uuid import NAMESPACE_DNS, uuid5
 
-from chalicelib.domain.freeze import Note
+from chalicelib.domain.freeze import FreezeMovement, Note
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
-from chalicelib.domain.ledger import Account, Transaction, open_account
+from chalicelib.domain.ledger import Account, open_account
 from chalicelib.domain.movements import (
     DisputeWonMovement,
     FixedMovement,
-    FreezeMovement,
     Kind,
     Movement,
     OrderMovement,
@@ -26,6 +25,7 @@ from chalicelib.domain.movements import (
 )
 from chalicelib.domain.orders import Basis, Direction, Policy
 from chalicelib.domain.reversals import Portion
+from chalicelib.domain.transactions import Transaction
 
 MovementT = TypeVar("MovementT", bound=Movement)
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 
-from chalicelib.domain.commit import Commit
 from chalicelib.domain.fold import fold
 from chalicelib.domain.ids import Instant, MerchantId, instant
+from chalicelib.domain.ledger import Commit
 from chalicelib.domain.movements import Movement
 from chalicelib.domain.statements import Month, MonthKept, Turn, month_after, turn
 from chalicelib.ports import Committed

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 
-from chalicelib.domain.commit import Commit, Fold
 from chalicelib.domain.fold import ITEMS_MAX, fold
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
-from chalicelib.domain.ledger import Account, Crossing, Transaction
+from chalicelib.domain.ledger import Account, Commit, Crossing
 from chalicelib.domain.movements import Movement, grounds, names_of
-from chalicelib.domain.outcomes import Outcome
+from chalicelib.domain.outcomes import Fold, Outcome
 from chalicelib.domain.terms import TIME_TERMS, TimeTerms
+from chalicelib.domain.transactions import Transaction
 from chalicelib.ports import Committed, Known, LedgerStore, Refused
 
 Fault = Exception | Callable[[Commit], Committed | Refused | None]

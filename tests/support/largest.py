@@ -7,14 +7,15 @@ from typing import Any
 from chalicelib.contracts.values import ID_LENGTH_MAX, REASON_LENGTH_MAX
 from chalicelib.domain.alerts import NAME_LENGTH_MAX, Alerts, Level, Unit, Watched
 from chalicelib.domain.freeze import Freeze
-from chalicelib.domain.grace import HOURS_MAX, End, Grace, GraceTerms
+from chalicelib.domain.grace import End, Grace
 from chalicelib.domain.ids import TransactionId, instant
-from chalicelib.domain.ledger import Total
 from chalicelib.domain.lots import Lot
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import CREDITS_MAX
 from chalicelib.domain.plugin_status import Closure
 from chalicelib.domain.runway import MILLI, ORDERS_MIN, Use
+from chalicelib.domain.terms import HOURS_MAX, GraceTerms
+from chalicelib.domain.transactions import Total
 from tests.support.builders import NOON, SHOP, account_of
 
 ORDERS_MAX = 99_999_999

@@ -23,9 +23,9 @@ from chalicelib.contracts import canary
 from chalicelib.contracts.api.dead_letters import Discarded
 from chalicelib.contracts.sources.raw import from_request
 from chalicelib.domain.ids import instant, transaction_id
-from chalicelib.domain.ledger import Transaction
 from chalicelib.domain.links import LinkKind
 from chalicelib.domain.movements import adjustment_key
+from chalicelib.domain.transactions import Transaction
 from chalicelib.environment import SettingError
 from chalicelib.handlers.roll_up import _FleetReport
 from chalicelib.settings import settings

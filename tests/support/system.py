@@ -26,11 +26,12 @@ from chalicelib.adapters.dead_letters import DeadLetters
 from chalicelib.adapters.dynamodb.guards import named_by
 from chalicelib.adapters.dynamodb.items import account_from, transaction_from
 from chalicelib.domain.ids import MerchantId
-from chalicelib.domain.ledger import Account, Transaction
+from chalicelib.domain.ledger import Account
+from chalicelib.domain.transactions import Transaction
 from chalicelib.settings import settings
 from chalicelib.telemetry import logger
 from chalicelib.usecases import posting
-from chalicelib.wiring import for_figures, for_posting
+from chalicelib.wiring import for_desk, for_posting
 from infra.local.tables import declared_with_stream
 from tests.support.api import CREDITS_TABLE, LINKS_TABLE, REGION, TRANSACTIONS_TABLE
 from tests.support.builders import SHOP
@@ -241,7 +242,7 @@ def forget_the_container() -> None:
         for_posting.linking,
         for_posting.bus,
         for_posting.queues,
-        for_figures.desk_reader,
+        for_desk.desk_reader,
     ):
         built_once.cache_clear()
     telemetry._unsent.clear()

@@ -14,9 +14,10 @@ from chalicelib.contracts.api import answers
 from chalicelib.contracts.api.pages import PagePosition, PageRequest, link_header
 from chalicelib.contracts.api.plugin_status import cache_control, data, entity_tag
 from chalicelib.domain.ids import Instant, MerchantId, credit_id
-from chalicelib.domain.ledger import Account, Transaction
+from chalicelib.domain.ledger import Account
 from chalicelib.domain.movements import Movement
 from chalicelib.domain.plugin_status import PluginStatus, Reason
+from chalicelib.domain.transactions import Transaction
 from tests.support.builders import LATER, NOON, SHOP, TEN_EARNED, adjustment, order, payment, refund_of, trial
 from tests.support.fakes import FakeLedger, settle
 

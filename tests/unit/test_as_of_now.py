@@ -3,14 +3,14 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from chalicelib.adapters.dynamodb.time_attributes import lots_text
+from chalicelib.adapters.dynamodb.account_attributes import lots_text
 from chalicelib.contracts.api import answers
 from chalicelib.domain.due import as_of
 from chalicelib.domain.ids import instant
-from chalicelib.domain.ledger import Total
 from chalicelib.domain.lots import Lot
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.plugin_status import Reason
+from chalicelib.domain.transactions import Total
 from tests.support.builders import SHOP, account_of
 from tests.support.status_sources import FakeShared, FakeTable, container
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
-from chalicelib.domain.ledger import GENESIS_HASH, Transaction, canonical, transaction_hash
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Tally
+from chalicelib.domain.transactions import GENESIS_HASH, Transaction, canonical, transaction_hash
 from tests.oracles.published_chain import broken_links, published_form
 from tests.support.builders import LATER, NOON, SHOP, adjustment, order, payment, refund_of, trial
 from tests.support.fakes import FakeLedger, settle

@@ -10,13 +10,13 @@ from chalicelib.contracts.api.story import Excerpt, story_of
 from chalicelib.contracts.outbound.derived import derived_events
 from chalicelib.contracts.outbound.published import crossing_event
 from chalicelib.domain.audit import audit
-from chalicelib.domain.commit import Commit
 from chalicelib.domain.derivation import derived_crossings
 from chalicelib.domain.fold import fold
 from chalicelib.domain.ids import Instant
-from chalicelib.domain.ledger import THRESHOLD_BEFORE, Account, Crossing, Transaction
+from chalicelib.domain.ledger import THRESHOLD_BEFORE, Account, Commit, Crossing
 from chalicelib.domain.override import change_threshold
 from chalicelib.domain.thresholds import CrossingType
+from chalicelib.domain.transactions import Transaction
 from tests.support.builders import SHOP, adjustment, order, payment, trial
 
 Step = tuple[str, int | None]

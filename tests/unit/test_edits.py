@@ -11,15 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.domain.audit import audit
-from chalicelib.domain.commit import Commit
 from chalicelib.domain.errors import Code, Rejected, RetryLater
 from chalicelib.domain.findings import Drift
 from chalicelib.domain.ids import Instant, transaction_id
-from chalicelib.domain.ledger import Transaction
+from chalicelib.domain.ledger import Commit
 from chalicelib.domain.movements import Kind, Movement, OrderMovement, edit_key, order_key
 from chalicelib.domain.orders import Edits, Policy, Tally
 from chalicelib.domain.outcomes import Duplicate, Posted
 from chalicelib.domain.tallies import Tallies
+from chalicelib.domain.transactions import Transaction
 from chalicelib.usecases.posting import Posting
 from tests.support.builders import (
     EARNED_TENTH,

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from chalicelib.domain.ids import TransactionId
-from chalicelib.domain.ledger import Transaction
+from chalicelib.domain.transactions import Transaction
 from infra.commands.channels import ENTRIES_MAX, IN_FLIGHT, REQUEST_BYTES, Bus
 from infra.commands.effects import Result
 from infra.commands.emitting import _send

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from chalicelib.domain.figures import BUCKETS, Figures, bucket, change, contribution, newest, recount, total
 from chalicelib.domain.ids import Instant
-from chalicelib.domain.ledger import Account, Total
+from chalicelib.domain.ledger import Account
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.plugin_status import Closure
+from chalicelib.domain.transactions import Total
 from chalicelib.usecases.counting import count
 from tests.support.builders import account_of, merchant
 from tests.support.examples import examples

@@ -9,10 +9,10 @@ import pytest
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.fold import fold
 from chalicelib.domain.ids import Instant, TransactionId
-from chalicelib.domain.ledger import Transaction
 from chalicelib.domain.movements import Movement
 from chalicelib.domain.orders import Basis, Policy, Tally
 from chalicelib.domain.outcomes import Duplicate, Posted, compare
+from chalicelib.domain.transactions import Transaction
 from chalicelib.usecases.posting import Posting
 from tests.support.builders import (
     LATER,

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib.domain.commit import Commit
 from chalicelib.domain.errors import Code, RetryLater
+from chalicelib.domain.ledger import Commit
 from chalicelib.domain.movements import Movement
 from chalicelib.ports import Committed, Refused
 from tests.oracles.published_chain import broken_links

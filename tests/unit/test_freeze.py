@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from chalicelib.adapters.dynamodb.account_attributes import freeze_text
 from chalicelib.adapters.dynamodb.items import account_from, account_item
-from chalicelib.adapters.dynamodb.time_attributes import freeze_text
 from chalicelib.contracts.api import answers
 from chalicelib.contracts.api.story import Excerpt, story_of
 from chalicelib.contracts.outbound.published import crossing_event, transaction_event
@@ -19,13 +19,13 @@ from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.figures import contribution
 from chalicelib.domain.fold import fold
 from chalicelib.domain.freeze import Freeze
-from chalicelib.domain.grace import GraceTerms
 from chalicelib.domain.ids import Instant, instant
-from chalicelib.domain.ledger import Account, Transaction, transaction_hash
+from chalicelib.domain.ledger import Account
 from chalicelib.domain.outcomes import Duplicate, Outcome
 from chalicelib.domain.plugin_status import Reason
-from chalicelib.domain.terms import TimeTerms
+from chalicelib.domain.terms import GraceTerms, TimeTerms
 from chalicelib.domain.thresholds import CrossingType
+from chalicelib.domain.transactions import Transaction, transaction_hash
 from chalicelib.domain.walk import Walk
 from tests.support.builders import NOON, SHOP, adjustment, freezing, order, payment, trial, unfreezing
 from tests.support.fakes import FakeLedger, settle

@@ -12,10 +12,10 @@ from chalicelib.contracts.outbound.derived import derived_events
 from chalicelib.contracts.outbound.payloads import StatusChanged
 from chalicelib.contracts.outbound.published import crossing_event
 from chalicelib.domain.due import as_of
-from chalicelib.domain.grace import GraceTerms
+from chalicelib.domain.freeze import FreezeMovement
 from chalicelib.domain.ids import Instant, instant
-from chalicelib.domain.movements import FreezeMovement, Movement
-from chalicelib.domain.terms import TimeTerms
+from chalicelib.domain.movements import Movement
+from chalicelib.domain.terms import GraceTerms, TimeTerms
 from chalicelib.domain.thresholds import CrossingType
 from tests.support.builders import NOON, SHOP, freezing, order, payment, unfreezing
 from tests.support.fakes import FakeLedger

@@ -15,11 +15,10 @@ from chalicelib.domain.audit import audit
 from chalicelib.domain.debt import DEBT
 from chalicelib.domain.due import as_of
 from chalicelib.domain.fold import fold
-from chalicelib.domain.grace import GraceTerms
 from chalicelib.domain.ids import Instant, instant
 from chalicelib.domain.ledger import Crossing
 from chalicelib.domain.movements import Kind, Movement
-from chalicelib.domain.terms import TimeTerms
+from chalicelib.domain.terms import GraceTerms, TimeTerms
 from chalicelib.domain.thresholds import CrossingType
 from chalicelib.ports import Committed
 from tests.support.builders import (

@@ -12,10 +12,10 @@ from chalicelib.domain.audit import audit
 from chalicelib.domain.due import as_of
 from chalicelib.domain.fold import fold
 from chalicelib.domain.ids import Instant, instant
-from chalicelib.domain.ledger import Transaction
 from chalicelib.domain.lots import LOTS_MAX, MERGED
 from chalicelib.domain.movements import FixedMovement, Kind, Movement
 from chalicelib.domain.orders import Direction
+from chalicelib.domain.transactions import Transaction
 from chalicelib.ports import Committed
 from tests.oracles.published_chain import broken_links
 from tests.support.builders import (

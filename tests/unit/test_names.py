@@ -6,10 +6,10 @@ from itertools import permutations
 
 import pytest
 
-from chalicelib.domain.commit import Commit
 from chalicelib.domain.errors import Code, Rejected, RetryLater
 from chalicelib.domain.fold import ITEMS_MAX
 from chalicelib.domain.ids import Instant
+from chalicelib.domain.ledger import Commit
 from chalicelib.domain.movements import Movement
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
 from chalicelib.ports import Committed, Refused

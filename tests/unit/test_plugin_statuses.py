@@ -6,8 +6,8 @@ from itertools import product
 
 import pytest
 
+from chalicelib.adapters.dynamodb.account_attributes import grace_text, lots_text
 from chalicelib.adapters.dynamodb.status_table import BATCH_TRIES
-from chalicelib.adapters.dynamodb.time_attributes import grace_text, lots_text
 from chalicelib.contracts.api.plugin_status import cache_control, entity_tag
 from chalicelib.domain.grace import Grace
 from chalicelib.domain.ids import MerchantId, instant

@@ -5,10 +5,10 @@ from threading import Barrier
 
 import pytest
 
-from chalicelib.domain.commit import Commit
 from chalicelib.domain.errors import Code, Rejected, RetryLater
 from chalicelib.domain.fold import ITEMS_MAX
 from chalicelib.domain.ids import MerchantId, TransactionId
+from chalicelib.domain.ledger import Commit
 from chalicelib.domain.movements import Movement
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
 from chalicelib.usecases import posting as module

@@ -2,8 +2,8 @@
 
 import pytest
 
-from chalicelib.domain.commit import Commit
 from chalicelib.domain.errors import Code, NewerForm, RetryLater
+from chalicelib.domain.ledger import Commit
 from chalicelib.domain.movements import Movement
 from chalicelib.usecases.overriding import set_threshold
 from tests.support.builders import SHOP, adjustment, merchant, order, payment, refund_of, trial

@@ -5,9 +5,9 @@
 
 import pytest
 
-from chalicelib.domain.commit import Commit
 from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.fold import ITEMS_MAX
+from chalicelib.domain.ledger import Commit
 from chalicelib.domain.movements import Movement
 from tests.support.builders import SHOP, order, payment, refund_of, trial
 from tests.support.fakes import FakeLedger

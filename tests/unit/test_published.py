@@ -9,9 +9,10 @@ import pytest
 
 from chalicelib.contracts.outbound.published import PublishedEvent, crossing_event, transaction_event
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
-from chalicelib.domain.ledger import Crossing, Transaction
+from chalicelib.domain.ledger import Crossing
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.thresholds import CrossingType
+from chalicelib.domain.transactions import Transaction
 
 SHOP = MerchantId("0f8fad5b-d9cb-469f-a165-70867728950e")
 TRANSACTION = TransactionId("370d3448-5285-55f1-bdc1-bac2cc743c68")

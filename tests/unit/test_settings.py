@@ -10,10 +10,9 @@ import pytest
 from chalicelib import settings as module
 from chalicelib import telemetry
 from chalicelib.adapters.parameters import cursor_keys
-from chalicelib.domain.grace import GraceTerms
 from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.orders import Basis, Direction, Policy
-from chalicelib.domain.terms import TimeTerms
+from chalicelib.domain.terms import GraceTerms, TimeTerms
 from chalicelib.environment import SettingError, Shops
 from chalicelib.settings import Bus, Feed, Functions, Jwt, Lapsing, Queues, Settings, Tables, Versions, Webhooks
 from tests.support.builders import SHOP, merchant

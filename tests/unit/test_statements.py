@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from chalicelib.domain.audit import audit
 from chalicelib.domain.ids import Instant, version_never_had
-from chalicelib.domain.ledger import Total, Transaction
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.statements import (
     MONTHS_CLOSED_MAX,
@@ -26,6 +25,7 @@ from chalicelib.domain.statements import (
     month_of,
     turn,
 )
+from chalicelib.domain.transactions import Total, Transaction
 from tests.support.builders import SHOP, account_of
 from tests.support.ends_of_months import MONTHS, FakeMonthEnds, lived
 

@@ -12,13 +12,13 @@ from chalicelib.contracts.api.story import Chapter, Story, excerpt_of, story_of
 from chalicelib.contracts.outbound.published import crossing_event
 from chalicelib.domain.alerts import Level, Unit
 from chalicelib.domain.fold import fold
-from chalicelib.domain.grace import End, GraceTerms
+from chalicelib.domain.grace import End
 from chalicelib.domain.ids import Instant, MerchantId
-from chalicelib.domain.ledger import Transaction
 from chalicelib.domain.movements import Movement, OrderMovement
 from chalicelib.domain.orders import Policy
 from chalicelib.domain.override import change_threshold
-from chalicelib.domain.terms import TimeTerms
+from chalicelib.domain.terms import GraceTerms, TimeTerms
+from chalicelib.domain.transactions import Transaction
 from tests.support.builders import (
     EARNED_TENTH,
     LATER,

@@ -5,10 +5,9 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.contracts.outbound.published import crossing_event
-from chalicelib.domain.commit import Commit
 from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.ids import Instant
-from chalicelib.domain.ledger import Account
+from chalicelib.domain.ledger import Account, Commit
 from chalicelib.domain.override import change_threshold
 from chalicelib.domain.thresholds import CrossingType
 from chalicelib.ports import CallTime, Refused

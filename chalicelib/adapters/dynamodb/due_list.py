@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from chalicelib.adapters.dynamodb.account_attributes import DUE_SHARDS, hour_of
 from chalicelib.adapters.dynamodb.faults import pages
-from chalicelib.adapters.dynamodb.time_attributes import DUE_SHARDS, hour_of
 from chalicelib.domain.ids import Instant, MerchantId
 from chalicelib.ports import DueAccount
 

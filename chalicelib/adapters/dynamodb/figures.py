@@ -14,8 +14,8 @@ from chalicelib.adapters.dynamodb.batch_read import Item, batch_read
 from chalicelib.adapters.dynamodb.faults import BUSY, FAILED_CONDITION, TRANSIENT, transient_faults
 from chalicelib.domain.figures import BUCKETS, Change, Counted, Figures, total
 from chalicelib.domain.ids import MerchantId
-from chalicelib.domain.ledger import Total
 from chalicelib.domain.movements import Kind
+from chalicelib.domain.transactions import Total
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

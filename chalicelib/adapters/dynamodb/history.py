@@ -19,8 +19,9 @@ from chalicelib.adapters.dynamodb.items import Item, account_from, kind_of, tran
 from chalicelib.adapters.dynamodb.models import AccountRow, TransactionRow, bound
 from chalicelib.domain.errors import Code, NewerForm, RetryLater
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
-from chalicelib.domain.ledger import Account, Total, Transaction
+from chalicelib.domain.ledger import Account
 from chalicelib.domain.movements import Kind
+from chalicelib.domain.transactions import Total, Transaction
 
 WINDOW_MIN = 50
 WINDOW_MAX = 1000

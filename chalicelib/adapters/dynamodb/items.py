@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 from zlib import crc32
 
-from chalicelib.adapters.dynamodb.sizes import WRITE_UNIT_BYTES, item_bytes
-from chalicelib.adapters.dynamodb.tallies import tally_attributes, tally_from
-from chalicelib.adapters.dynamodb.time_attributes import (
+from chalicelib.adapters.dynamodb.account_attributes import (
     alerts_from,
     alerts_text,
+    counters_from,
+    counters_text,
     due_attributes,
     freeze_from,
     freeze_text,
@@ -23,16 +23,20 @@ from chalicelib.adapters.dynamodb.time_attributes import (
     grace_text,
     lots_from,
     lots_text,
+    totals_from,
+    totals_map,
     use_from,
     use_text,
 )
-from chalicelib.adapters.dynamodb.totals import counters_from, counters_text, totals_from, totals_map
+from chalicelib.adapters.dynamodb.sizes import WRITE_UNIT_BYTES, item_bytes
+from chalicelib.adapters.dynamodb.tallies import tally_attributes, tally_from
 from chalicelib.domain.errors import NewerForm
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
-from chalicelib.domain.ledger import SCHEMA_VERSION_DRAWN, Account, Total, Transaction
+from chalicelib.domain.ledger import Account
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.plugin_status import Closure
 from chalicelib.domain.thresholds import Outdated
+from chalicelib.domain.transactions import SCHEMA_VERSION_DRAWN, Total, Transaction
 
 Item = dict[str, Any]
 """A low-level item: attribute name -> `{"S": …}`, `{"N": …}`, `{"M": …}` or `{"BOOL": …}`."""

@@ -19,11 +19,11 @@ from chalicelib.adapters.dynamodb.faults import BUSY, FAILED_CONDITION, TRANSIEN
 from chalicelib.adapters.dynamodb.guards import guard_item, named_by
 from chalicelib.adapters.dynamodb.items import Item, account_from, account_item, transaction_from, transaction_item
 from chalicelib.adapters.dynamodb.tallies import tally_attributes
-from chalicelib.domain.commit import Commit, TallyChange
 from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.ids import MerchantId, TransactionId
-from chalicelib.domain.ledger import Account, Transaction
+from chalicelib.domain.ledger import Account, Commit, TallyChange
 from chalicelib.domain.names import torn
+from chalicelib.domain.transactions import Transaction
 from chalicelib.ports import Committed, Known, Refused
 
 if TYPE_CHECKING:

@@ -9,15 +9,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
+from chalicelib.adapters.dynamodb.account_attributes import due_attributes
 from chalicelib.adapters.dynamodb.batch_read import batch_read
 from chalicelib.adapters.dynamodb.crossings import crossings_from
 from chalicelib.adapters.dynamodb.faults import pages, transient_faults
 from chalicelib.adapters.dynamodb.items import account_from, level, transaction_from
-from chalicelib.adapters.dynamodb.time_attributes import due_attributes
 from chalicelib.domain.errors import NewerForm
 from chalicelib.domain.findings import Unreadable, UnreadableAccount
 from chalicelib.domain.ids import MerchantId, TransactionId
-from chalicelib.domain.ledger import Account, Transaction
+from chalicelib.domain.ledger import Account
+from chalicelib.domain.transactions import Transaction
 from chalicelib.ports import AccountsPage, MerchantsPage, Snapshot
 
 if TYPE_CHECKING:

@@ -30,7 +30,7 @@ class ByLevel(GlobalSecondaryIndex["AccountRow"]):  # type: ignore[no-untyped-ca
 
 
 class ByDue(GlobalSecondaryIndex["AccountRow"]):  # type: ignore[no-untyped-call]
-    """The accounts on which time acts, by hour and shard of the next instant (time_attributes.py). Only the keys."""
+    """The accounts on which time acts, by hour and shard of the next instant (account_attributes.py). Only the keys."""
 
     class Meta:
         """The index as the template declares it."""

@@ -13,9 +13,9 @@ from chalicelib.adapters.dynamodb.faults import transient_faults
 from chalicelib.adapters.dynamodb.figures import DynamoDBFigures
 from chalicelib.domain.days import DayEnd, Sums
 from chalicelib.domain.ids import MerchantId
-from chalicelib.domain.ledger import Total
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.statements import Closing, Month, MonthKept, Turn
+from chalicelib.domain.transactions import Total
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib.adapters.dynamodb.account_attributes import freeze_from, grace_from, lots_from
 from chalicelib.adapters.dynamodb.batch_read import KEYS_MAX, batch_read
-from chalicelib.adapters.dynamodb.time_attributes import freeze_from, grace_from, lots_from
 from chalicelib.domain.errors import RetryLater
 from chalicelib.domain.grace import after_time
 from chalicelib.domain.ids import MerchantId, instant

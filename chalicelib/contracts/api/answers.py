@@ -11,7 +11,7 @@ from chalicelib.contracts.api.alerts import Freeze, Grace, GraceTerms, Levels
 from chalicelib.contracts.api.lots import Lot
 from chalicelib.contracts.api.model import Model
 from chalicelib.contracts.api.runway import Runway
-from chalicelib.domain import ledger
+from chalicelib.domain import ledger, transactions
 from chalicelib.domain.closure import status_reason, status_since, status_transaction
 from chalicelib.domain.due import as_of
 from chalicelib.domain.ids import Instant, credit_id
@@ -195,7 +195,7 @@ class Stats(Model):
         cls,
         merchant_id: str,
         *,
-        totals: Mapping[Kind, ledger.Total],
+        totals: Mapping[Kind, transactions.Total],
         total_shortfall: int,
         last_transaction_at: str | None,
     ) -> Self:
@@ -246,7 +246,7 @@ class Transaction(Model):
     drawn: list[tuple[str, int]]
 
     @classmethod
-    def of(cls, transaction: ledger.Transaction) -> Self:
+    def of(cls, transaction: transactions.Transaction) -> Self:
         """Return the answer about `transaction`, with every field of its hash."""
         return cls(
             id=transaction.transaction_id,
@@ -297,7 +297,7 @@ def listing_text(
     ).model_dump_json()
 
 
-def totals_by_type(totals: Mapping[Kind, ledger.Total]) -> dict[str, Total]:
+def totals_by_type(totals: Mapping[Kind, transactions.Total]) -> dict[str, Total]:
     """Return totals of kinds as answers have them: by transaction type, each with both of its directions."""
     members: dict[str, dict[str, int]] = {}
     for kind, total in totals.items():

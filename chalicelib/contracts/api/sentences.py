@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from chalicelib.domain.debt import DEBT
 from chalicelib.domain.freeze import FREEZE, UNTIL, Note
-from chalicelib.domain.ledger import Transaction
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Direction, Policy
+from chalicelib.domain.transactions import Transaction
 
 OF_PAYMENTS = frozenset({Kind.REVERSAL, Kind.REVERSAL_RETURNED, Kind.DEBT_REPAID})
 """The kinds of transactions that a story always tells: they are rare, and the shop asks about them."""

@@ -18,9 +18,10 @@ from chalicelib.domain.derivation import derived_crossings
 from chalicelib.domain.freeze import FREEZE
 from chalicelib.domain.grace import End
 from chalicelib.domain.ids import Instant, MerchantId
-from chalicelib.domain.ledger import Account, Crossing, Transaction
+from chalicelib.domain.ledger import Account, Crossing
 from chalicelib.domain.plugin_status import Reason
 from chalicelib.domain.thresholds import CrossingType, crossings
+from chalicelib.domain.transactions import Transaction
 
 BEFORE_MAX = 200
 """How many transactions a story looks back at, up to the one that decided the status."""

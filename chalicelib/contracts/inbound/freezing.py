@@ -8,8 +8,8 @@ from chalicelib.contracts.inbound.envelopes import validated
 from chalicelib.contracts.inbound.expiry import End
 from chalicelib.contracts.values import Id, Merchant, OptionalTrace, Reason
 from chalicelib.domain.errors import Code, Rejected
-from chalicelib.domain.freeze import Note
-from chalicelib.domain.movements import FreezeMovement, adjustment_key
+from chalicelib.domain.freeze import FreezeMovement, Note
+from chalicelib.domain.movements import adjustment_key
 
 
 class _Asked(BaseModel):

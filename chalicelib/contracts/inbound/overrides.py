@@ -17,8 +17,8 @@ from chalicelib.contracts.inbound.envelopes import validated
 from chalicelib.contracts.values import Id, Merchant, OptionalTrace
 from chalicelib.domain.alerts import AT_MOST, LEVELS_MAX, NAME_PATTERN, Level, Levels, Unit, checked, least
 from chalicelib.domain.errors import Code, Rejected
-from chalicelib.domain.grace import HOURS_MAX, GraceTerms
 from chalicelib.domain.orders import CREDITS_MAX
+from chalicelib.domain.terms import HOURS_MAX, GraceTerms
 
 _STRICT = ConfigDict(frozen=True, extra="ignore")
 _AT_BY_UNIT: list[JsonValue] = [

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from chalicelib.contracts.outbound.published import PublishedEvent, crossing_event, transaction_event
 from chalicelib.domain.derivation import derived_crossings
-from chalicelib.domain.ledger import Transaction
+from chalicelib.domain.transactions import Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

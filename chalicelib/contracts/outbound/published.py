@@ -30,10 +30,11 @@ from chalicelib.contracts.outbound.payloads import (
 from chalicelib.domain.debt import DEBT
 from chalicelib.domain.findings import Finding
 from chalicelib.domain.ids import Instant, MerchantId, credit_id, instant
-from chalicelib.domain.ledger import Crossing, Transaction
+from chalicelib.domain.ledger import Crossing
 from chalicelib.domain.movements import OPENS, Kind
 from chalicelib.domain.orders import Direction, Policy
 from chalicelib.domain.thresholds import CrossingType
+from chalicelib.domain.transactions import Transaction
 
 SCHEMA_VERSION = 1
 

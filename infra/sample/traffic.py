@@ -1,8 +1,8 @@
 """Sends the sample traffic at a human pace and prints the outcomes.
 
-    python -m infra.local.traffic            into the stack of .local (or LOCAL_DIR), until Ctrl-C
-    python -m infra.local.traffic --watch    send nothing, only print
-    python -m infra.local.traffic --runs N   new orders, other than those of N runs before
+    python -m infra.sample.traffic            into the stack of .local (or LOCAL_DIR), until Ctrl-C
+    python -m infra.sample.traffic --watch    send nothing, only print
+    python -m infra.sample.traffic --runs N   new orders, other than those of N runs before
 
 The seed is `TRAFFIC_SEED`, 1 by default: the same seed sends the same events.
 """
@@ -32,7 +32,9 @@ from infra.deploying.emulator import emulator_client
 from infra.local.connected import CONNECTED, PAUSE_SECONDS, all_webhooks, post, put_link
 from infra.local.description import FILE_NAME, Description, local_directory, read
 from infra.local.engines import DIRECT
-from infra.local.outcomes import (
+from infra.local.settings import seed
+from infra.local.shops import PAST_SHOP, SALES, SHOPS, Channel, Emission, Happening, emissions
+from infra.sample.outcomes import (
     Announcements,
     Ledger,
     ReceivedEvent,
@@ -43,9 +45,7 @@ from infra.local.outcomes import (
     transaction_line,
     transactions_in,
 )
-from infra.local.parameters import seed
-from infra.local.past import live_through
-from infra.local.shops import PAST_SHOP, SALES, SHOPS, Channel, Emission, Happening, emissions
+from infra.sample.past import live_through
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -1,9 +1,10 @@
-"""What time adds to an account's item: short texts, and where the sparse index `by_due` lists the account.
+"""What an account's item keeps as short texts, its counters, and where the sparse index `by_due` lists the account.
 
 The texts are short because an account is to stay under 1 KB.
 """
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from string import ascii_lowercase, digits
 from typing import TYPE_CHECKING, Any, Final
@@ -11,11 +12,15 @@ from zlib import crc32
 
 from chalicelib.domain.alerts import Alerts, Level, Watched
 from chalicelib.domain.freeze import Freeze
-from chalicelib.domain.grace import End, Grace, GraceTerms
+from chalicelib.domain.grace import End, Grace
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, instant, milliseconds
 from chalicelib.domain.lots import Lot, Lots
+from chalicelib.domain.movements import Kind
+from chalicelib.domain.orders import Direction
 from chalicelib.domain.runway import ORDERS_MIN, Use
+from chalicelib.domain.terms import GraceTerms
 from chalicelib.domain.thresholds import Outdated
+from chalicelib.domain.transactions import Total
 
 if TYPE_CHECKING:
     from chalicelib.domain.ledger import Account
@@ -25,10 +30,38 @@ DUE_SHARDS = 8
 
 _HOUR_LENGTH: Final = len("2026-01-31T12")
 _DIGITS: Final = digits + ascii_lowercase
-BASE: Final = len(_DIGITS)
+_BASE: Final = len(_DIGITS)
 """The base in which items keep numbers as text."""
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
+
+# In the map, the whole names of these too would cost the largest account another write unit.
+_SHORT: Final = {
+    Kind.REVERSAL: "RV",
+    Kind.REVERSAL_RETURNED: "RR",
+    Kind.DEBT_REPAID: "DR",
+    Kind.EDIT_ADDED: "EA",
+    Kind.EDIT_REMOVED: "ER",
+    Kind.EXPIRY: "EX",
+}
+_MEMBERS: Final = {
+    Direction.INCREASE: ("increases", "credits_in"),
+    Direction.DECREASE: ("decreases", "credits_out"),
+}
+_CODES: Final = {
+    **_SHORT,
+    Kind.TRIAL: "TR",
+    Kind.ORDER_USED: "OU",
+    Kind.ORDER_EARNED: "OE",
+    Kind.REFUND_RETURNED: "FR",
+    Kind.REFUND_TAKEN: "FT",
+    Kind.PAYMENT: "PA",
+    Kind.SUBSCRIPTION: "SU",
+    Kind.MANUAL_ADDED: "MA",
+    Kind.MANUAL_REMOVED: "MR",
+    Kind.OPENING: "OP",
+}
+_KINDS: Final = {code: kind for kind, code in _CODES.items()}
 
 
 def lots_text(lots: Lots) -> str:
@@ -36,14 +69,15 @@ def lots_text(lots: Lots) -> str:
 
     In digits and JSON, eight lots would take another 200 bytes, and an account's item has 1 KB.
     """
-    return " ".join(f"{in_base(milliseconds(lot.expires_at))}:{in_base(lot.credits)}" for lot in lots)
+    return " ".join(f"{_in_base(milliseconds(lot.expires_at))}:{_in_base(lot.credits)}" for lot in lots)
 
 
 def lots_from(text: str | None) -> Lots:
     """Return the lots that `lots_text` wrote, none of None."""
     parts = (part.partition(":") for part in (text or "").split())
     return tuple(
-        Lot(expires_at=instant(_EPOCH + int(at, BASE) * _MILLISECOND), credits=int(left, BASE)) for at, _, left in parts
+        Lot(expires_at=instant(_EPOCH + int(at, _BASE) * _MILLISECOND), credits=int(left, _BASE))
+        for at, _, left in parts
     )
 
 
@@ -64,12 +98,12 @@ def hour_of(time: Instant) -> str:
     return time[:_HOUR_LENGTH]
 
 
-def in_base(number: int) -> str:
-    """Return a whole number of at least 0 in `BASE`, which `int` reads."""
+def _in_base(number: int) -> str:
+    """Return a whole number of at least 0 in `_BASE`, which `int` reads."""
     assert number >= 0, "credits and instants after 1970 are not below 0"
     text = ""
     while number or not text:
-        number, digit = divmod(number, BASE)
+        number, digit = divmod(number, _BASE)
         text = _DIGITS[digit] + text
     return text
 
@@ -164,3 +198,46 @@ def grace_terms_from(text: str | None) -> GraceTerms | None:
         return None
     hours, limit = map(int, text.split())
     return GraceTerms(hours=hours, credits=limit)
+
+
+def totals_map(totals: Mapping[Kind, Total]) -> dict[str, Any]:
+    """Return the counters as a map by transaction type."""
+    by_type: dict[str, dict[str, Any]] = {}
+    for kind, total in totals.items():
+        name, counted, moved = _names(kind)
+        members = by_type.setdefault(name, {})
+        members |= {counted: {"N": str(total.count)}, moved: {"N": str(total.credits)}}
+    return {name: {"M": members} for name, members in by_type.items()}
+
+
+def totals_from(by_type: Mapping[str, Any]) -> dict[Kind, Total]:
+    """Return the counters that `totals_map` wrote."""
+    totals = {}
+    for kind in Kind:
+        name, counted, moved = _names(kind)
+        members = by_type.get(name, {"M": {}})["M"]
+        if counted in members:
+            totals[kind] = Total(count=int(members[counted]["N"]), credits=int(members[moved]["N"]))
+    return totals
+
+
+def counters_text(totals: Mapping[Kind, Total]) -> str:
+    """Return the counters as one text, such as `OU2s:a PA1:5k`: code of the kind, transactions, credits, in base 36."""
+    return " ".join(
+        f"{_CODES[kind]}{_in_base(total.count)}:{_in_base(total.credits)}" for kind, total in totals.items()
+    )
+
+
+def counters_from(text: str) -> dict[Kind, Total]:
+    """Return the counters that `counters_text` wrote."""
+    parts = (part.partition(":") for part in text.split())
+    return {
+        _KINDS[counted[:2]]: Total(count=int(counted[2:], _BASE), credits=int(moved, _BASE))
+        for counted, _, moved in parts
+    }
+
+
+def _names(kind: Kind) -> tuple[str, str, str]:
+    """Return under which name the map keeps the totals of a kind, and under which the count and the credits there."""
+    short = _SHORT.get(kind)
+    return (short, "n", "c") if short else (kind.transaction_type, *_MEMBERS[kind.direction])

@@ -10,8 +10,8 @@ from chalicelib.domain.orders import Policy
 from chalicelib.domain.runway import runway
 from chalicelib.ports import CallTime
 from chalicelib.usecases.posting import Posting
-from infra.local.past import lost_order, past, post
 from infra.local.shops import LOST_ORDER, LOW, PAST_SHOP, SALES, SHOPS
+from infra.sample.past import lost_order, past, post
 from tests.support.fakes import FakeLedger
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)

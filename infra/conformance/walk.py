@@ -1,21 +1,13 @@
-"""Walks a stack through its whole life, and reports: `make conformance STAGE=dev` (EMULATOR=1: in the emulator).
-
-For the first account that is lent. Everything goes into a stack beside the stage's (`credits-dev-conformance`), which
-is deleted at the end, tables and all. Each step says what AWS shows that the emulator does not, so that a report of the
-emulator is not taken for more than it is. A step that fails is reported, and the next ones go on where they can.
-"""
+"""The steps of a walk: what each does to the stack, and what only AWS shows of it."""
 
 import json
 import os
-import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from io import StringIO
-from pathlib import Path
 from typing import Any, Final
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -27,12 +19,8 @@ from rich.console import Console
 from chalicelib.contracts.canary import CANARY, bodies
 from infra.commands.events import made
 from infra.deploying.aws import DeploymentRefusedError, deploy_stage
-from infra.deploying.aws_session import aws_session, clients
 from infra.deploying.emulator import UNKNOWN_TO_EMULATOR, DeploymentFailedError, api_address, public_api_address
 from infra.deploying.names import stack_to_deploy
-from infra.local.engines import FAKE_AWS_ENVIRONMENT, ministack
-from infra.packaging.dependencies import BUILD
-from infra.packaging.region import REGION
 from infra.recovery.tables import Tables, restore
 
 SUFFIX: Final = "-conformance"
@@ -41,11 +29,6 @@ EMULATED: Final = " ".join(
 )
 """Parameters of a deployment into the emulator."""
 OPENED: Final = "evt.account.created"
-ALARM_METRICS: Final = 60
-ALARM_MONTH: Final = 0.10
-MINUTES_A_MONTH: Final = 43_800
-REQUESTS_DOLLARS: Final = 0.01
-"""Dollars in us-east-1: alarms by metric and time, and a few hundred requests of everything else."""
 SETTLED_SECONDS: Final = 120.0
 EXPECTED: Final = (DeploymentFailedError, DeploymentRefusedError, ClientError, BotoCoreError, AssertionError, KeyError)
 """What a step may end with; anything else is a bug of this script and ends it."""
@@ -276,42 +259,3 @@ def walk(run: Run) -> Iterator[Result]:
         except EXPECTED as error:
             seen, passed = f"{type(error).__name__}: {error}".splitlines()[0][:200], False
         yield Result(step=step, passed=passed, seen=seen, seconds=time.monotonic() - started)
-
-
-def report(results: list[Result], where: str) -> str:
-    """Return the results as a page of Markdown, with what the walk has cost at most."""
-    minutes = sum(one.seconds for one in results) / 60
-    dollars = ALARM_METRICS * ALARM_MONTH * minutes / MINUTES_A_MONTH + REQUESTS_DOLLARS
-    rows = [f"| {'✓' if one.passed else '✗'} {one.step.name} | {one.seen} | {one.step.only_aws} |" for one in results]
-    cost = f"Run against {where}. On AWS, as long a walk costs {dollars:.2f} dollars at most; its tag `stage` tells."
-    return "\n".join([cost, "", "| step | seen | what AWS alone shows |", "|---|---|---|", *rows, ""])
-
-
-@contextmanager
-def _place(stage: str) -> Iterator[tuple[Run, str]]:
-    """Give a run in the account of the caller, or with `EMULATOR=1` in an emulator of its own."""
-    if os.environ.get("EMULATOR") != "1":
-        session = aws_session()
-        yield Run(stage=stage, parameters="", client=clients(session)), f"AWS, {session.region_name}"
-        return
-    with tempfile.TemporaryDirectory() as folder, ministack(Path(folder)) as url:
-        os.environ.update({**FAKE_AWS_ENVIRONMENT, "AWS_DEFAULT_REGION": REGION, "AWS_ENDPOINT_URL": url})
-        yield Run(stage=stage, parameters=EMULATED, client=clients(aws_session())), "the emulator"
-
-
-def main() -> None:
-    """Walk, and leave the report in build/conformance-STAGE.md; end with 1 where a step failed."""
-    stage = sys.argv[1]
-    with _place(stage) as (run, where):
-        results = []
-        for result in walk(run):
-            results.append(result)
-            print(f"{'✓' if result.passed else '✗'} {result.step.name} ({result.seconds:.0f} s): {result.seen}")
-    path = BUILD / f"conformance-{stage}.md"
-    path.write_text(report(results, where))
-    print(f"{path.relative_to(BUILD.parent)}")
-    sys.exit(0 if all(one.passed for one in results) else 1)
-
-
-if __name__ == "__main__":
-    main()

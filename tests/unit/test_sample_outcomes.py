@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from infra.local.outcomes import (
+from infra.local.shops import SHOPS
+from infra.sample.outcomes import (
     Announcements,
     Ledger,
     ReceivedEvent,
@@ -15,7 +16,6 @@ from infra.local.outcomes import (
     transaction_line,
     transactions_in,
 )
-from infra.local.shops import SHOPS
 
 NOON = datetime(2026, 11, 21, 12, 3, 4, tzinfo=UTC)
 SHOP = SHOPS[0]

@@ -4,7 +4,6 @@ CloudFormation's parameter names hold letters and digits only, so a setting and 
 same when they are spelled the same without underscores and capitals: `TRIAL_CREDITS` is `TrialCredits`.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -58,32 +57,13 @@ class Choice:
     unknown: tuple[str, ...]
 
 
-class LocalSettingError(ValueError):
-    """Raised for a bad setting of the local stack; the text names it."""
+def given_parameters(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the parameters that the caller names in `PARAMETERS`, and what `EMERGENCY` sets for this once.
 
-
-def switched(environment: Mapping[str, str], setting: str, *, default: bool) -> bool:
-    """Return whether a setting of the local stack is on; an empty one counts as not set.
-
-    Raises:
-        LocalSettingError: It is neither `on` nor `off`.
+    While an alarm is on, CodeDeploy refuses and rolls back every gradual deployment, the one that would end it too.
     """
-    chosen = environment.get(setting, "").strip().lower()
-    if chosen not in ("", "on", "off"):
-        raise LocalSettingError(f"{setting} is {environment[setting]!r}; it must be on or off.")
-    return chosen == "on" if chosen else default
-
-
-def seed(environment: Mapping[str, str]) -> int:
-    """Return the seed of the sample traffic, 1 where none is set.
-
-    Raises:
-        LocalSettingError: TRAFFIC_SEED is no whole number.
-    """
-    text = environment.get("TRAFFIC_SEED", "").strip() or "1"
-    if re.fullmatch(r"-?[0-9]{1,18}", text) is None:
-        raise LocalSettingError(f"TRAFFIC_SEED is {text!r}; it must be a whole number.")
-    return int(text)
+    emergency = {"GradualDeployment": "false"} if environment.get("EMERGENCY") == "1" else {}
+    return dict(pair.split("=", 1) for pair in environment.get("PARAMETERS", "").split()) | emergency
 
 
 def declared_parameters(template: Path) -> AbstractSet[str]:
