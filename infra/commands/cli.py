@@ -3,90 +3,93 @@
 This is its table of contents; infra/commands has a module for each group, and what they share.
 """
 
-import tomllib
+import sys
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib import import_module
 from inspect import getdoc
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 import typer
 
-from infra.commands import (
-    acting,
-    alerting,
-    changes,
-    checking,
-    directory,
-    doctor,
-    emitting,
-    exporting,
-    figures,
-    freezing,
-    history,
-    importing,
-    letters,
-    linking,
-    match,
-    merchants,
-    months,
-    telling,
-    tokens,
-    undoing,
-)
 from infra.commands.failures import Commands
 from infra.deploying.emulator import ROOT
 
-application = typer.Typer(
-    cls=Commands,
-    no_args_is_help=True,
-    pretty_exceptions_show_locals=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+LOOKING: Final = "Looking at a merchant"
+CHANGING: Final = "Changing something"
+OPERATING: Final = "Operating it"
+LOCAL: Final = "The local stack"
 
-LOOKING = "Looking at a merchant"
-CHANGING = "Changing something"
-OPERATING = "Operating it"
-LOCAL = "The local stack"
+COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
+    "merchants": (LOOKING, "directory:merchants"),
+    "status": (LOOKING, "merchants:status"),
+    "balance": (LOOKING, "merchants:balance"),
+    "history": (LOOKING, "history:history"),
+    "why": (LOOKING, "merchants:why"),
+    "actions": (LOOKING, "acting:actions"),
+    "emit": (CHANGING, "emitting:emit"),
+    "adjust": (CHANGING, "changes:adjust"),
+    "undo": (CHANGING, "undoing:undo"),
+    "threshold": (CHANGING, "changes:threshold"),
+    "levels": (CHANGING, "alerting:levels"),
+    "grace": (CHANGING, "alerting:grace"),
+    "freeze": (CHANGING, "freezing:freeze"),
+    "unfreeze": (CHANGING, "freezing:unfreeze"),
+    "link": (CHANGING, "linking:link"),
+    "export": (OPERATING, "exporting:export"),
+    "match": (OPERATING, "match:match"),
+    "import": (OPERATING, "importing:import_command"),
+    "doctor": (OPERATING, "doctor:doctor"),
+    "verify": (OPERATING, "checking:verify"),
+    "rebuild": (OPERATING, "checking:rebuild"),
+    "dead-letters": (OPERATING, "letters:application"),
+    "republish": (OPERATING, "telling:republish"),
+    "recount": (OPERATING, "figures:recount_command"),
+    "refill-months": (OPERATING, "months:refill_months"),
+    "token": (LOCAL, "tokens:token"),
+}
+"""Each command with its part of the help, and the module of infra/commands and the name there."""
 
-application.command(name="merchants", rich_help_panel=LOOKING)(directory.merchants)
-application.command(name="status", rich_help_panel=LOOKING)(merchants.status)
-application.command(name="balance", rich_help_panel=LOOKING)(merchants.balance)
-application.command(name="history", rich_help_panel=LOOKING)(history.history)
-application.command(name="why", rich_help_panel=LOOKING)(merchants.why)
-application.command(name="actions", rich_help_panel=LOOKING)(acting.actions)
-application.command(name="emit", rich_help_panel=CHANGING)(emitting.emit)
-application.command(name="adjust", rich_help_panel=CHANGING)(changes.adjust)
-application.command(name="undo", rich_help_panel=CHANGING)(undoing.undo)
-application.command(name="threshold", rich_help_panel=CHANGING)(changes.threshold)
-application.command(name="levels", rich_help_panel=CHANGING)(alerting.levels)
-application.command(name="grace", rich_help_panel=CHANGING)(alerting.grace)
-application.command(name="freeze", rich_help_panel=CHANGING)(freezing.freeze)
-application.command(name="unfreeze", rich_help_panel=CHANGING)(freezing.unfreeze)
-application.command(name="link", rich_help_panel=CHANGING)(linking.link)
-application.command(name="export", rich_help_panel=OPERATING)(exporting.export)
-application.command(name="match", rich_help_panel=OPERATING)(match.match)
-application.command(name="import", rich_help_panel=OPERATING)(importing.import_command)
-application.command(name="doctor", rich_help_panel=OPERATING)(doctor.doctor)
-application.command(name="verify", rich_help_panel=OPERATING)(checking.verify)
-application.command(name="rebuild", rich_help_panel=OPERATING)(checking.rebuild)
-application.add_typer(letters.application, name="dead-letters", rich_help_panel=OPERATING)
-application.command(name="republish", rich_help_panel=OPERATING)(telling.republish)
-application.command(name="recount", rich_help_panel=OPERATING)(figures.recount_command)
-application.command(name="refill-months", rich_help_panel=OPERATING)(months.refill_months)
-application.command(name="token", rich_help_panel=LOCAL)(tokens.token)
 
-for command in (*application.registered_commands, *letters.application.registered_commands):
-    # A terminal wraps paragraphs to its own width; typer would keep the lines of the sources.
-    paragraphs = (getdoc(command.callback) or "").split("\n\n")
-    command.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+@cache
+def command_line(name: str | None = None) -> typer.Typer:
+    """Return `credits` with one command, or with all; nobody waits for the imports of other commands."""
+    application = typer.Typer(
+        cls=Commands,
+        no_args_is_help=True,
+        pretty_exceptions_show_locals=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    application.callback()(credits_command)
+    for each in [name] if name else COMMANDS:
+        panel, place = COMMANDS[each]
+        module, _, attribute = place.partition(":")
+        found: Callable[..., Any] | typer.Typer = getattr(import_module(f"infra.commands.{module}"), attribute)
+        if isinstance(found, typer.Typer):
+            application.add_typer(found, name=each, rich_help_panel=panel)
+            _flow(found)
+        else:
+            application.command(name=each, rich_help_panel=panel)(found)
+    _flow(application)
+    return application
+
+
+def _flow(application: typer.Typer) -> None:
+    """Let a terminal wrap the paragraphs of each command's help to its own width; typer keeps the sources' lines."""
+    for command in application.registered_commands:
+        paragraphs = (getdoc(command.callback) or "").split("\n\n")
+        command.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
 
 
 def _version(asked: bool) -> None:
     if asked:
+        import tomllib  # noqa: PLC0415 - no command needs it
+
         release = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
         typer.echo(f"credits {release}")
         raise typer.Exit
 
 
-@application.callback()
 def credits_command(
     *,
     version: Annotated[
@@ -102,7 +105,8 @@ def credits_command(
 
 def main() -> None:
     """Run the command line."""
-    application(prog_name="credits")
+    asked = sys.argv[1] if len(sys.argv) > 1 else None
+    command_line(asked if asked in COMMANDS else None)(prog_name="credits")
 
 
 if __name__ == "__main__":

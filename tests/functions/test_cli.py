@@ -61,7 +61,7 @@ def describe(directory: Path, *, figures_table: str = "figures") -> str:
 
 
 def run(*arguments: str) -> Result:
-    return CliRunner().invoke(cli.application, list(arguments))
+    return CliRunner().invoke(cli.command_line(), list(arguments))
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ class Shop:
         self.system = system
 
     def run(self, *arguments: str, status: int = 0) -> str:
-        said: Result = CliRunner().invoke(cli.application, list(arguments), catch_exceptions=False)
+        said: Result = CliRunner().invoke(cli.command_line(), list(arguments), catch_exceptions=False)
         assert said.exit_code == status, said.output
         return said.stdout
 

@@ -51,7 +51,7 @@ class Desk:
     functions: Functions
 
     def run(self, *arguments: str) -> Result:
-        return CliRunner().invoke(cli.application, list(arguments), catch_exceptions=False)
+        return CliRunner().invoke(cli.command_line(), list(arguments), catch_exceptions=False)
 
     def told(self, *arguments: str, status: int = 0) -> Any:
         """Return the JSON that a command prints."""

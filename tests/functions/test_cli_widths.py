@@ -43,7 +43,7 @@ def at(width: int, *arguments: str) -> list[str]:
         "NO_COLOR": "1",
         "COLUMNS": str(width),
     }
-    told = CliRunner().invoke(cli.application, list(arguments), env=environment, catch_exceptions=False)
+    told = CliRunner().invoke(cli.command_line(), list(arguments), env=environment, catch_exceptions=False)
     assert told.exit_code in (0, 1), told.output
     return Text.from_ansi(told.stdout).plain.splitlines()
 
@@ -160,7 +160,7 @@ def test_what_is_mistyped_is_said_in_our_words_and_as_a_problem_for_programs(
 
 def commands() -> list[tuple[str, ...]]:
     """Return every command by its words."""
-    own: list[tuple[str, ...]] = [(str(one.name),) for one in cli.application.registered_commands]
+    own: list[tuple[str, ...]] = [(str(one.name),) for one in cli.command_line().registered_commands]
     of_letters = [
         ("dead-letters", one.name or one.callback.__name__)
         for one in letters.application.registered_commands

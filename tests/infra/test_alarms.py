@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
-from infra.commands.cli import application
+from infra.commands.cli import command_line
 from infra.packaging.dependencies import ROOT
 
 Resources = dict[str, dict[str, Any]]
@@ -193,7 +193,7 @@ def test_a_page_says_what_it_means_and_what_to_do_with_commands_that_there_are(p
 def test_a_command_of_a_page_can_be_typed_as_it_stands_there(path: Path) -> None:
     for line in re.findall(r"`credits ([^`]+)`", path.read_text().replace("\n", " ")):
         words = [PLACEHOLDERS.get(word, word) for word in line.split()]
-        command: Any = get_command(application)
+        command: Any = get_command(command_line())
         while hasattr(command, "commands"):
             command = command.commands[words.pop(0)]
         # Reads the line and does nothing; an unknown option or a missing argument raises.

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
-from infra.commands.cli import application
+from infra.commands.cli import command_line
 from infra.packaging.dependencies import ROOT
 from infra.recovery.__main__ import application as recovery
 
@@ -23,7 +23,7 @@ PAGES = [
 
 def commands(words: list[str]) -> bool:
     """Return whether the first words name a command, as far as they could be names of commands."""
-    command: Any = get_command(application)
+    command: Any = get_command(command_line())
     for word in words:
         if not hasattr(command, "commands") or not re.fullmatch(r"[a-z][a-z-]*", word):
             return True

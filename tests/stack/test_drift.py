@@ -13,7 +13,7 @@ import pytest
 from chalicelib.adapters.dynamodb.items import transaction_from, transaction_item
 from chalicelib.domain.ids import transaction_id
 from chalicelib.domain.transactions import transaction_hash
-from infra.commands.cli import application
+from infra.commands.cli import command_line
 from tests.support.command_line import CliRunner
 from tests.support.marketplace import happened, merchant
 from tests.support.poison import ORDER_PAID
@@ -109,7 +109,7 @@ def swept(stack: Stack, event: Mapping[str, str]) -> dict[str, Any]:
 
 
 def verified(stack: Stack, *shops: str) -> tuple[int, list[tuple[str, str, int]]]:
-    said = CliRunner(env={"LOCAL_DIR": str(stack.directory)}).invoke(application, ["verify", *shops, "--json"])
+    said = CliRunner(env={"LOCAL_DIR": str(stack.directory)}).invoke(command_line(), ["verify", *shops, "--json"])
     findings = json.loads(said.stdout)["findings"]
     return said.exit_code, sorted((each["merchant_id"], each["kind"], each["sequence"]) for each in findings)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from infra.commands.cli import application
+from infra.commands.cli import command_line
 from tests.support.command_line import CliRunner
 from tests.support.marketplace import happened, merchant
 from tests.support.poison import CREATED, KINDS, ORDER_PAID, PAID
@@ -51,7 +51,7 @@ def test_twenty_five_kinds_of_poison_are_parked_with_their_reason_and_their_neig
 
 
 def command(stack: Stack, *arguments: str, status: int = 0) -> Any:
-    said = CliRunner(env={"LOCAL_DIR": str(stack.directory)}).invoke(application, [*arguments, "--json"])
+    said = CliRunner(env={"LOCAL_DIR": str(stack.directory)}).invoke(command_line(), [*arguments, "--json"])
     assert said.exit_code == status, said.output
     return json.loads(said.stdout)
 

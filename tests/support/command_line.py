@@ -33,7 +33,7 @@ class Said:
 def said(*arguments: object, environment: Mapping[str, str] | None = None, answer: str | None = None) -> Said:
     """Run `credits` with these arguments; `answer` is what the person types."""
     result = CliRunner().invoke(
-        cli.application, [str(one) for one in arguments], env=dict(environment or {}), input=answer
+        cli.command_line(), [str(one) for one in arguments], env=dict(environment or {}), input=answer
     )
     # A traceback is never what a person should read.
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
