@@ -11,6 +11,6 @@ The rooms, from the inside out; imports go one way, and `lint-imports` holds the
     handlers/   one entry point for each function
     api/        the HTTP API: routes and their shared machinery
 
-Beside them, for all but the domain: settings.py (on first use, read by environment.py), telemetry.py
-(log lines, metrics and what a container counts), static/ (the pages and documents that ship).
+Beside them, for all but the domain: settings.py (on first use, read by environment.py), telemetry.py (metrics and what
+a container counts), lines.py (log lines), static/ (the pages and documents that ship).
 """

@@ -36,7 +36,7 @@ class Text:
         self.name = name
 
     def __get__(self, group: "Group", owner: type["Group"]) -> str:
-        """Return the group's text."""
+        """Return the text as the environment has it, empty where it is not set."""
         return group.texts[self.name]
 
 

@@ -170,7 +170,7 @@ class AccountsPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MerchantsPage:
-    """The merchants of a page of transactions, each once. `last` is where the next page begins."""
+    """The merchants of a page of `transactions` transactions, each once. `last` is where the next page begins."""
 
     merchants: tuple[MerchantId, ...]
     transactions: int

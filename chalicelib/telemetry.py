@@ -192,7 +192,7 @@ class CounterWriter:
                 if (store := self._store()) is not None and (values := self._counted.values()):
                     store.save(values)
             except Exception:
-                logger.warning("counters not laid down", exc_info=True)
+                logger.warning("counters not written", exc_info=True)
             else:
                 self._counted.urgent = False
                 return

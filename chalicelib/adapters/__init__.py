@@ -1,1 +1,1 @@
-"""The ports' adapters: DynamoDB, EventBridge, SQS and tokens."""
+"""Adapters of the ports: DynamoDB, Redis, EventBridge, SQS, Lambda, S3, CodeDeploy, parameters and tokens."""

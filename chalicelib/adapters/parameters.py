@@ -15,11 +15,11 @@ from chalicelib.adapters import sdk
 from chalicelib.environment import SettingError
 
 KEEP_SECONDS = 300
-"""How long a value is used before it is asked for again: what a changed key takes to arrive."""
+"""How long a value is used before it is read again: a changed key takes this long to arrive."""
 PARAMETER_RETRY_SECONDS = 30
-"""How long the last known value goes on unasked after it could not be asked for."""
+"""How long the last known value is used before it is read again, after a read that failed."""
 SIGNING_SECRET_LENGTH_MIN = 12
-"""Characters of a secret that signs webhooks: a bracket or a comment beside it is none, and everybody knows it."""
+"""The fewest characters of a secret that signs webhooks: a shorter line, such as a bracket, could be guessed."""
 CURSOR_KEY_LENGTH_MIN = 32
 """Characters of a key that signs cursors: shorter ones can be guessed."""
 
@@ -96,6 +96,6 @@ def cursor_keys(text: str) -> str:
     shortest = min(len(key) for key in keys)
     if shortest < CURSOR_KEY_LENGTH_MIN:
         raise SettingError(
-            f"CURSOR_KEY_PARAMETER names a key of {shortest} characters: it takes {CURSOR_KEY_LENGTH_MIN}"
+            f"CURSOR_KEY_PARAMETER names a key of {shortest} characters: it takes at least {CURSOR_KEY_LENGTH_MIN}"
         )
     return "\n".join(keys)

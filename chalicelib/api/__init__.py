@@ -1,1 +1,1 @@
-"""The HTTP API: routes and their shared machinery. Deployed as `app.app`."""
+"""The HTTP API: routes and their shared machinery. Deployed as `chalicelib.api.door.serve`."""

@@ -285,7 +285,7 @@ def _reply(view: Callable[[Call], Reply], call: Call) -> Reply:
         logger.warning("refused by the ledger", code=error.code, reason=error.message, request_id=call.request_id)
         return _refused(from_error(error), call)
     except Exception:  # noqa: BLE001 - the outermost place: it is reported, and the caller gets an answer
-        logger.exception("a fault of ours", request_id=call.request_id, route=call.route)
+        logger.exception("internal error", request_id=call.request_id, route=call.route)
         return _refused(internal_error(), call)
 
 

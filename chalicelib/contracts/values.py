@@ -30,7 +30,7 @@ ALIASES_MAX = 4
 MONEY_DIGITS_MAX = 16
 """Digits of money before the point."""
 MONEY_LENGTH_MAX = 33
-"""Characters of money, the point among them: a sender's binary number below 1 has up to twenty behind it."""
+"""Characters of money, the point among them: a sender's binary number below 1 has up to twenty digits after it."""
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 """A time before this is a zero value or a mistake of its sender, and counts as none."""
 AHEAD_MAX = timedelta(days=1)
@@ -41,7 +41,7 @@ MILLISECONDS_FROM: Final = 10**11
 _PRINTABLE = re.compile(r"[\x20-\x7e]+")
 _DECIMAL = re.compile(rf"[0-9]{{1,{MONEY_DIGITS_MAX}}}(\.[0-9]+)?")
 _EXPONENT_MAX = 31
-"""A number of JSON with more digits before or behind its point decides nothing: writing it out could take minutes."""
+"""A number of JSON with more digits before or after its point decides nothing: writing it out could take minutes."""
 _CURRENCY = re.compile(r"[A-Za-z]{3}")
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}([Tt ]\d{2}:\d{2}(:\d{2}([.,]\d{1,9})?)?([Zz]|[+-]\d{2}:?\d{2})?)?", re.ASCII)
 

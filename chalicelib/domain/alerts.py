@@ -168,7 +168,7 @@ def checked(levels: Iterable[Level]) -> Levels:
 def after_movement(alerts: Alerts | None, fleet: Levels | None, kind: Kind, supply: Supply) -> Compared:
     """Return an account's alerts after a transaction of this kind, and the levels that it crossed.
 
-    `fleet` are the levels of accounts without their own, None if those in force stay. `supply` is that after the
+    `fleet` are the levels of accounts without their own, None if those in force stay. `supply` is the one after the
     transaction. Opening an account crosses nothing.
     """
     if alerts is None and not fleet:
@@ -277,8 +277,8 @@ def _look_at(
 ) -> Instant | None:
     """Return when time alone may next change something of levels in days: it only makes the credits last longer.
 
-    `kept` is an earlier answer that still is early enough: an order puts the true instant off. So an order changes it
-    seldom, which costs an index entry.
+    `kept` is an earlier answer that still is early enough: orders only postpone the true instant. So an order seldom
+    changes it; each change costs an index entry.
     """
     days = [one for one in watched if one.level.unit is Unit.DAYS]
     use, last = supply.use, supply.last

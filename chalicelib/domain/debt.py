@@ -1,4 +1,4 @@
-"""Credits that the account did not have and owes until the next inflow: of reversed payments, of orders in a grace.
+"""Debt: credits that a reversed payment or an order in a grace took beyond the balance; the next inflow pays it.
 
 (contract, sections 14 and 16)
 """

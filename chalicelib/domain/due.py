@@ -47,8 +47,8 @@ class Due:
 class DueKind:
     """A kind of things that fall due.
 
-    `ahead` yields the instants of an account's things that are not done after the time it is given. `due` yields those
-    that fall due from the first time it is given to the second, both included.
+    `ahead` yields the instants that are still to come for an account that is up to date at the given time. `due` yields
+    what falls due between the two given times, both included.
     """
 
     ahead: Callable[[Account, TimeTerms, Instant], Iterable[Instant]]

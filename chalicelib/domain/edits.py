@@ -50,7 +50,7 @@ def taken(order: Transaction, tally: Tally | None) -> int:
 
 
 def left(order: Transaction, tally: Tally | None) -> int:
-    """Return how many of the credits that an order and its edits have moved did not go back with refunds."""
+    """Return the credits that an order and its edits have moved and refunds have not given back."""
     return taken(order, tally) - (tally.credits if tally else 0)
 
 
@@ -140,9 +140,9 @@ def newest_total(transaction: Transaction) -> Decimal | None:
 def _step(order: Transaction, tally: Tally | None, *, updated_at: Instant, charged: int, total: Decimal | None) -> Edit:
     """Return the edit that brings an order to a newer version.
 
-    More is asked for by what the charge has grown, and never beyond the charge where earlier refunds kept an edit from
-    giving all of a difference back. Given back is what was taken above the new charge (a shortfall may have kept it
-    lower), and never what refunds gave back already.
+    If the charge has grown, the edit asks for the growth, but for no more than is missing to the new charge: refunds
+    may have kept an earlier edit from giving all back. If it has shrunk, the edit gives back what was taken above the
+    new charge (a shortfall may have kept that lower), but never what refunds gave back already.
     """
     seen, net = newest(order, tally), taken(order, tally)
     after = Edits(

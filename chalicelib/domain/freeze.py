@@ -40,7 +40,7 @@ class Note(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Freeze:
-    """That an account is frozen, `since` when and by which transaction; why, by whom and `until` when (None: no end).
+    """An account's freeze: since when, by which transaction, why, by whom, and `until` when (None: no end).
 
     Another freeze replaces reason, admin and end alone: the plugin is off since the first.
     """

@@ -8,7 +8,7 @@ from chalicelib.domain.transactions import Transaction
 
 
 def wrongly_frozen(freeze: Freeze | None, grace: Grace | None, transaction: Transaction) -> str | None:
-    """Return why a sealed transaction says of a freeze what cannot have been, None where it can.
+    """Return why what a sealed transaction records of a freeze is impossible, None where it is possible.
 
     `freeze` and `grace` are the account's before it.
     """

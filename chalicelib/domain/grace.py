@@ -139,7 +139,8 @@ def after(grace: Grace | None, transaction: Transaction, *, debt: int) -> Grace 
 def due_time(transaction: Transaction) -> Instant:
     """Return as of when a transaction was decided: its creation, or the instant at which time alone made it due.
 
-    Of two instants that passed before anything was written, what was due at the first knows nothing of the second.
+    If two instants have passed before anything was written, what was due at the first is decided as if the second had
+    not come.
     """
     by_time = transaction.kind is Kind.EXPIRY or transaction.metadata.get(FREEZE) == FreezeNote.ENDED
     return (transaction.occurred_at if by_time else None) or transaction.created_at

@@ -19,7 +19,7 @@ def lots_after(transaction: Transaction, lots: Lots) -> Lots:
 
 
 def wrongly_drawn(transaction: Transaction, lots: Lots) -> str | None:
-    """Return why a sealed transaction changes these lots as no movement can, None where it does not."""
+    """Return why no movement can have changed these lots as the transaction says, None where one can."""
     drawn = transaction.drawn
     if drawn and transaction.schema_version == SCHEMA_VERSION:
         return f"it is of version {transaction.schema_version} and draws {in_words(drawn)}"

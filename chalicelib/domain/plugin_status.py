@@ -21,7 +21,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Closure:
-    """That a shop has gone (`closed`), or has come back since, at this time as its source reported."""
+    """A shop's going (`closed`) or coming back, and when, as its source reported."""
 
     closed: bool
     at: Instant

@@ -1,7 +1,7 @@
 """What a payment that goes back takes, and what a dispute that was won returns (contract, section 14).
 
 Pure arithmetic in exact rationals, as for refunds of orders. A payment's tally keeps the sums and the newest cumulative
-figure apart, so that the forms in which senders report one payment's way back may be mixed, in any order.
+figure apart, so that senders may mix the forms in which they report the refunds of one payment, in any order.
 """
 
 from collections.abc import Mapping
@@ -120,7 +120,7 @@ def _of_payment(tally: Tally | None) -> PaymentTally:
 
 
 def _refunded(tally: PaymentTally, given: int) -> int:
-    """Return what the refunds so far are due, in credits: no event counts what a cumulative figure has in it."""
+    """Return what the refunds so far are due, in credits; what a cumulative figure includes is not counted twice."""
     parts, all_so_far = Fraction(tally.whole), Fraction(0)
     if tally.total:
         parts += given * Fraction(tally.money) / Fraction(tally.total)

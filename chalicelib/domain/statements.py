@@ -163,7 +163,7 @@ def closing_of(month: Month, account: Account, kept: Mapping[Month, MonthKept]) 
 def bounds(at: Instant, account: Account, kept: Mapping[Month, MonthKept]) -> tuple[int, int]:
     """Return two sequences, both included, between which the newest transaction at the time `at` lies.
 
-    They are one day's where its end is kept. By `at` the account must have had a transaction.
+    They are the bounds of one day where that day's end is kept. The account must have had a transaction by `at`.
     """
     month, day = month_of(at), day_of_month(at)
     opening = closing_of(month_before(month), account, kept)

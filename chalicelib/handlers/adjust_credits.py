@@ -28,8 +28,8 @@ def adjust_credits(event: Any, context: Any) -> dict[str, Any]:
     `ADJUSTMENT_CONFIRM_ABOVE` it is `confirmation_needed` until another admin asks for the same, or `confirmed_by`
     names another person.
 
-    Who asks with `"with_outcome": true` gets `{"outcome": "posted" or "duplicate", "transaction": …}` instead. With a
-    member `freeze` it freezes the account (true) or unfreezes it (false), and is answered so, with the `account` too.
+    With `"with_outcome": true` it returns `{"outcome": "posted" or "duplicate", "transaction": …}` instead. With a
+    member `freeze` it freezes the account (true) or unfreezes it (false), and returns that form with the `account` too.
     """
     from chalicelib.contracts.api.answers import Transaction
     from chalicelib.contracts.inbound.adjustments import DUPLICATE, POSTED, refusal

@@ -29,7 +29,7 @@ from chalicelib.wiring import for_posting
 WAITING_DELAY_SECONDS_MAX = 900
 """The longest delay that SQS gives to a message that is sent."""
 
-_OF_OURS = "a message met a fault of ours"
+_INTERNAL_ERROR = "internal error while a message was handled"
 
 _BALANCE_UPDATED, _DUPLICATES, _ORDERS_CHANGED, _LOST_RACES, _SHORTFALL = (
     sample(f"credits_{name}_total")
@@ -216,7 +216,9 @@ class Batch:
 
     def _fail(self, message: Message, error: Exception) -> None:
         """End a message that could not be read, or not yet."""
-        self._end(message, None, [error if isinstance(error, Rejected | RetryLater) else internal(error, _OF_OURS)])
+        self._end(
+            message, None, [error if isinstance(error, Rejected | RetryLater) else internal(error, _INTERNAL_ERROR)]
+        )
 
     def _write_rest(self, event: Event, outcomes: Sequence[Outcome]) -> list[Rejected | RetryLater]:
         """Write what an event reports besides its movements: names, and that the shop has gone or is back.
@@ -226,7 +228,7 @@ class Batch:
         try:
             return self._links_and_closure(event, outcomes)
         except Exception as error:  # noqa: BLE001 - as in `read`
-            return [internal(error, _OF_OURS)]
+            return [internal(error, _INTERNAL_ERROR)]
 
     def _links_and_closure(self, event: Event, outcomes: Sequence[Outcome]) -> list[Rejected | RetryLater]:
         faults: list[Rejected | RetryLater] = []

@@ -17,7 +17,7 @@ blueprint = Blueprint(__name__)
 )
 def ingest_events(event: SQSEvent) -> dict[str, list[dict[str, str]]]:
     """Post the movements of a batch of messages, and return the messages to be redelivered."""
-    # pydantic stays out of the API's cold start, whose application registers this module too.
+    # Heavy imports wait for the first call (decision 0009).
     from chalicelib.contracts.inbound.messages import Message
     from chalicelib.handlers.batch import Batch
     from chalicelib.settings import settings

@@ -69,7 +69,7 @@ class RawWebhooks:
             linking = for_posting.linking()
             back = [found.webhook.goes_back for found in self._found if found.webhook.goes_back]
             invoices = linking.invoices(back)
-            # An invoice that stands for itself was paid by several payments, of which none is all of it.
+            # An invoice that is linked to itself was paid by several payments, none of which paid all of it.
             several = linking.invoices(link_name(LinkKind.STRIPE, invoice) for invoice in invoices.values()).values()
             invoices = {name: invoice for name, invoice in invoices.items() if invoice not in several}
             self._found = [found.of_invoice(invoices) for found in self._found]

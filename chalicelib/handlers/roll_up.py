@@ -148,7 +148,7 @@ class _FleetReport:
         try:
             fleet = figures.fleet()
         except RetryLater as error:
-            logger.warning("fleet not said", reason=error.message)
+            logger.warning("fleet figures not reported", reason=error.message)
             return
         gauge("credits_merchants_zero_balance", fleet.zero)
         gauge("credits_merchants_low_balance", fleet.low)
@@ -187,4 +187,4 @@ def _share(accounts: Sequence[Account]) -> None:
         if shared is not None:
             shared.learn(accounts)
     except Exception:  # noqa: BLE001 - a cache must not hold up the figures; it is reported
-        logger.warning("shared statuses not told", exc_info=True)
+        logger.warning("shared statuses not updated", exc_info=True)

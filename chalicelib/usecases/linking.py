@@ -54,7 +54,7 @@ class Linking:
         return [self.known(names) for names in webhooks]
 
     def known(self, names: Names) -> MerchantId | None:
-        """Return whose it is by the links that were met so far, None where none of them says it."""
+        """Return the merchant by the links that were read so far, None where none of them names one."""
         return names.merchant_id or next((found for name in names.linked if (found := self._remembered(name))), None)
 
     def invoices(self, payment_names: Iterable[str]) -> Mapping[str, str]:
@@ -136,8 +136,9 @@ class Linking:
 
 def unlinked(names: Names) -> RetryLater:
     """Return the outcome of a message whose merchant is not known yet."""
-    who = ", ".join(names.linked) or "what names nobody"
-    return RetryLater(Code.MERCHANT_UNLINKED, f"no merchant is linked to {who}", field="links")
+    who = ", ".join(names.linked)
+    reason = f"no merchant is linked to {who}" if who else "the webhook names no shop, customer or payment"
+    return RetryLater(Code.MERCHANT_UNLINKED, reason, field="links")
 
 
 def shown(names: Mapping[str, str | None]) -> str:

@@ -1,4 +1,4 @@
-"""Builds what keeps and reads the figures and counters, once a container and on first use.
+"""Builds what the figures table and the readers of the whole ledger need, once a container and on first use.
 
 Apart from `for_posting` and `for_api`, because every function has counters and few have figures.
 """

@@ -1,4 +1,4 @@
-"""The two SQS queues as the bridge sees them: a port of four calls, and its adapter on boto3.
+"""The SQS queues as the bridge sees them: a port of four calls, and its adapter on boto3.
 
 A call either returns the queue's result for each entry or raises `QueueError`:
 
@@ -59,7 +59,7 @@ class QueueRefusedError(QueueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One message on its way into the inbox; `identity` is unique within its request."""
+    """One message to be sent to the inbox or to the dead letters; `identity` is unique within its request."""
 
     identity: str
     body: str

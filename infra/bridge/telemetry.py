@@ -23,7 +23,7 @@ class Direction(StrEnum):
 
 
 class Outcome(StrEnum):
-    """The outcome of taking up one message once; a message tried again is counted again."""
+    """The outcome of handling a message once; a message tried again is counted again."""
 
     FORWARDED = "forwarded"
     OWN = "own"
@@ -90,19 +90,19 @@ class Telemetry:
         ProcessCollector(registry=self.registry)
         self._messages = Counter(
             "credits_bridge_messages",
-            "Messages taken up, by what became of them.",
+            "Messages handled, by outcome.",
             ("direction", "outcome"),
             registry=self.registry,
         )
         self._batch_seconds = Histogram(
             "credits_bridge_batch_seconds",
-            "Time from taking up a batch to its last acknowledgement.",
+            "Time from receiving a batch to its last acknowledgement.",
             ("direction",),
             registry=self.registry,
         )
         self._in_flight = Gauge(
             "credits_bridge_in_flight_messages",
-            "Messages taken up and not yet settled.",
+            "Messages received and not yet settled.",
             ("direction",),
             registry=self.registry,
         )

@@ -40,8 +40,8 @@ def levels(
 ) -> None:
     """Show a merchant's levels, or set them: up to five, in credits, percent of the last inflow, or days.
 
-    Each crossing publishes evt.credits.level_crossed once, both ways. Setting levels publishes those that the account
-    is on the other side of now.
+    Each crossing publishes evt.credits.level_crossed once, both ways. Setting levels publishes an event for each level
+    that the account is on the other side of now.
     """
     if sum((bool(wanted), fleet, none)) > 1:
         raise unable("Give levels, --fleet or --none.")

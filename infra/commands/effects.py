@@ -116,7 +116,7 @@ def say_effects(result: Result, conflicts: Sequence[tuple[Movement, str]], *, on
 def _say_effect(own: TransactionId, fact: Fact, *, before: bool) -> None:
     transaction = fact.transaction
     if transaction is None:
-        say("A greater amount is recorded as refunded of this payment already; nothing was moved.", style="yellow")
+        say("A larger refund of this payment is already recorded; nothing was moved.", style="yellow")
         return
     if before:
         name = "" if transaction.transaction_id == own else f" under another name, {transaction.idempotency_key}"

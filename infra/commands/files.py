@@ -33,7 +33,7 @@ def verify_file(path: Path, *, merchants: Sequence[str], as_json: bool) -> None:
             count + 1,
         )
     elif not found and sha256_of(path) != ending["sha256"]:
-        found = [Wrong(what="its bytes are not those that were written, in what no hash of a transaction covers")]
+        found = [Wrong(what="the file was changed in a part that no transaction's hash covers")]
         count = 1
     if as_json:
         told: dict[str, Any] = {"merchants": prover.merchants, "records": prover.rows, "findings": count}

@@ -44,7 +44,7 @@ def history(
     *,
     limit: Annotated[
         int | None,
-        typer.Option(min=1, help=f"How many, the newest of them: {SHOWN}; with --csv all."),
+        typer.Option(min=1, help=f"How many, the newest first: by default {SHOWN}, with --csv all."),
     ] = None,
     before: Annotated[int | None, typer.Option(min=2, help="Only those before this sequence: the next page.")] = None,
     since: Since = None,

@@ -131,7 +131,7 @@ def _end(told: dict[str, Any], *, as_json: bool) -> None:
     if len(bad) > SHOWN_MAX or len(in_the_way) > SHOWN_MAX:
         say("… and more: --json names all of them.", style="red")
     if told["applied"]:
-        say(f"{told['opened']:,} accounts opened, {told['guards']:,} old keys known.", style="green")
+        say(f"{told['opened']:,} accounts opened, {told['guards']:,} old keys recorded.", style="green")
     if bad or in_the_way:
         raise refused(
             f"{len(bad):,} rows are bad, {len(in_the_way):,} in the way"

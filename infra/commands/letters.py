@@ -78,7 +78,10 @@ def listing(
     for letter in found.letters:
         say_block(letter, names, local=local)
     if total > len(found.letters):
-        say(f"{len(found.letters)} of {total:,} dead letters (--limit; somebody else may be looking).")
+        say(
+            f"{len(found.letters)} of {total:,} dead letters: --limit shows more, "
+            "unless somebody else is looking at the others."
+        )
     else:
         say(
             f"{counted(len(found.letters), 'dead letter')}."

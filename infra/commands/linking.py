@@ -71,7 +71,7 @@ def link(
     else:
         _say([found], as_json=False)
         if merchant is not None:
-            say(f"Let its webhooks come to {target.api_url}/api/v1/webhooks/{found.kind}.")
+            say(f"Send its webhooks to {target.api_url}/api/v1/webhooks/{found.kind}.")
         if remove:
             say("Removed. It may still be used for five minutes.", style="yellow")
 

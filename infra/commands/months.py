@@ -30,7 +30,7 @@ def refill_months(
 ) -> None:
     """Write the ends of days and months anew from the transactions: a restore loses them; exit status 1 if some cannot.
 
-    Statements and balances of the past are right without them, in more requests. Reads all transactions of each
+    Statements and past balances are right without them, but take more requests. Reads all transactions of each
     merchant, and writes a unit for each day and month on which something was recorded. It may be repeated, and the
     service may go on writing meanwhile.
     """

@@ -95,7 +95,7 @@ class Prover:
             yield Wrong(what="doubled: an earlier row has this sequence, or this row was added", **where)
             return
         if transaction.sequence > chain.last:
-            yield Wrong(what="added: the chain's head is before it", **where)
+            yield Wrong(what="added: its sequence is after the end that the heads name", **where)
             return
         if transaction.sequence > chain.expected:
             yield Wrong(what=_missing(chain.expected, transaction.sequence - 1), **where)

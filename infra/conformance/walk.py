@@ -204,9 +204,9 @@ def _alarms(run: Run) -> str:
     name = f"{run.stack}-dead-letters"
     cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="conformance")
     (alarm,) = cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
-    assert alarm["AlarmActions"], "nobody is told"
+    assert alarm["AlarmActions"], "no topic is notified"
     cloudwatch.set_alarm_state(AlarmName=name, StateValue="OK", StateReason="conformance")
-    return f"{name} tells {len(alarm['AlarmActions'])} topic"
+    return f"{name} notifies {len(alarm['AlarmActions'])} topic"
 
 
 def _restore(run: Run) -> str:

@@ -74,8 +74,8 @@ def deploy_stage(stage: str, environment: Mapping[str, str], console: Console) -
     """Bring `stage` to the state of this repository and return the stack's outputs.
 
     Raises:
-        DeploymentRefusedError, StackBusyError: somebody said no, something is in the way, or a table would be replaced.
-        DeploymentFailedError: CloudFormation did not get there and went back; the text names what failed.
+        DeploymentRefusedError, StackBusyError: the answer was no, an obstacle stops it, or a table would be replaced.
+        DeploymentFailedError: the deployment failed and was rolled back; the text names what failed.
         TemplateRefusedError, UnknownStageError, StackNameError: there is nothing that could be deployed.
     """
     chosen = {**values(stage), **given_parameters(environment)}

@@ -1,7 +1,7 @@
 """Looks at an account before anything is made in it: `make preflight STAGE=prod`, and first of all in `make deploy`.
 
-It reports at once, with what to do, what CloudFormation would roll back for after ten minutes. Nothing is changed.
-What the caller may not ask is a note, and stops nobody.
+It reports at once, with what to do, what CloudFormation would roll back for after ten minutes. Nothing is changed. What
+the caller has no right to read is only noted, and stops nothing.
 """
 
 import json

@@ -128,7 +128,8 @@ _SET_LEVELS = _setting(
     view="set_levels",
     description=(
         "Levels in credits, in percent of the balance after the last inflow, or in days of runway. Each crossing is "
-        "published once, both ways; setting levels publishes those that the account is on the other side of now."
+        "published once, both ways; setting levels publishes an event for each level that the account is on the other "
+        "side of now."
     ),
     body=Body(
         model=LevelsRequest,

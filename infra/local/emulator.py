@@ -4,9 +4,9 @@ Partner event buses: Shopify and Stripe put their events with PutPartnerEvents; 
 source's name. ministack 1.5.33 takes them and drops them. From anybody else it refuses a source that begins with
 `aws.`, as AWS does.
 
-A state that fits together (with PERSIST_STATE=1, for KEEP=on): ministack saves one service after the other while its
-functions run on, and forgets what the tables' streams still hold, but not how far the functions have read. Here SIGUSR1
-first lets running functions finish and starts no other; then everything is saved, the unread part of the streams too.
+A consistent state (with PERSIST_STATE=1, for KEEP=on): ministack saves one service after the other while its functions
+run on, and forgets what the tables' streams still hold, but not how far the functions have read. Here SIGUSR1 first
+lets running functions finish and starts no other; then everything is saved, the unread part of the streams too.
 
 Payload format 1.0 of HTTP APIs: http_api.py.
 

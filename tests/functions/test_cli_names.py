@@ -51,7 +51,7 @@ def test_an_amount_that_a_greater_one_has_in_it_moves_nothing_and_is_not_waited_
     greater = desk.run(*emitted, "amount_refunded=30.00", *EMIT)
 
     assert smaller.exit_code == same.exit_code == 0, smaller.output + same.output
-    assert "A greater amount is recorded as refunded of this payment already; nothing was moved." in smaller.stdout
+    assert "A larger refund of this payment is already recorded; nothing was moved." in smaller.stdout
     assert "#3: recorded before, at " in same.stdout
     assert (greater.exit_code, "not in the ledger yet" in greater.stdout) == (1, True)
 

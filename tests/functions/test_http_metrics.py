@@ -346,7 +346,7 @@ def test_a_figures_table_that_fails_costs_no_answer(
 
     assert [api.get("/health").status for _ in range(2)] == [200, 200]
 
-    assert "counters not laid down" in capsys.readouterr().out
+    assert "counters not written" in capsys.readouterr().out
 
 
 def test_status_checks_reach_cloudwatch_in_sums(

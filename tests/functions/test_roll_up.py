@@ -202,7 +202,7 @@ def test_shared_statuses_that_fail_hold_up_no_figure(
     assert called([record(some(4))]) == []
 
     assert table.store.fleet() == recount([some(4)])
-    assert "shared statuses not told" in capsys.readouterr().out
+    assert "shared statuses not updated" in capsys.readouterr().out
 
 
 def test_cloudwatch_is_told_of_the_fleet_once_a_minute(table: FiguresTable, capsys: pytest.CaptureFixture[str]) -> None:

@@ -68,7 +68,7 @@ def test_an_error_is_named_where_it_arose_with_its_words_only_where_they_hold_no
         except KeyError as error:
             raise cause from error
     except SettingError as error:
-        lines.exception("a fault of ours", code="internal")
+        lines.exception("internal error", code="internal")
         lines.error("again", exc_info=error)
         lines.warning("and again", exc_info=True)
 

@@ -382,7 +382,9 @@ def test_settings_of_tokens_that_are_incomplete_or_contradict_each_other_are_nam
 def test_keys_of_cursors_are_a_line_each_and_long_enough() -> None:
     assert cursor_keys(f" {'a' * 32} {'b' * 33}\n") == f"{'a' * 32}\n{'b' * 33}"
     for text, length in (("", 0), (f"{'a' * 32} {'b' * 31}", 31)):
-        with pytest.raises(SettingError, match=f"CURSOR_KEY_PARAMETER names a key of {length} characters: it takes 32"):
+        with pytest.raises(
+            SettingError, match=f"CURSOR_KEY_PARAMETER names a key of {length} characters: it takes at least 32"
+        ):
             cursor_keys(text)
 
 

@@ -1,1 +1,1 @@
-"""The three tables in DynamoDB."""
+"""The five tables in DynamoDB: credits, transactions, figures, links and desk."""

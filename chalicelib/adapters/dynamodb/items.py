@@ -144,8 +144,8 @@ def _timed(account: Account) -> bool:
 def account_from(item: Mapping[str, Any], *, answering: bool = False) -> Account:
     """Return the account that `account_item` wrote.
 
-    Who is only `answering` gets one of a newer form too, as far as this release knows it: a newer form adds to an
-    item, and changes the meaning of nothing. Whoever writes or publishes must leave it to those who know it.
+    A caller that is only `answering` gets an account of a newer form too, as far as this release knows it: a newer form
+    adds to an item, and changes the meaning of nothing. Whoever writes or publishes must leave it to those who know it.
 
     Raises:
         NewerForm: A newer release wrote it in a form that this one does not know.

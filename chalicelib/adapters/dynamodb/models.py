@@ -1,7 +1,7 @@
 """The two tables as PynamoDB models: what an item holds, for reading.
 
-Writing goes through `items` and the boto3 client (decision 0008); a contract test holds that
-both speak of the same items. `bound` gives a model its table.
+Writing goes through `items` and the botocore client (decision 0008); a contract test holds that both speak of the same
+items. `bound` gives a model its table.
 """
 
 from typing import TypeVar

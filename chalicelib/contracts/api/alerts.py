@@ -76,7 +76,7 @@ class Grace(Model):
 
 
 class Freeze(Model):
-    """That an account is frozen: why, by whom, since when by which transaction, and until when (null: no end)."""
+    """An account's freeze: why, by whom, since when by which transaction, and until when (null: no end)."""
 
     reason: str
     admin_id: str

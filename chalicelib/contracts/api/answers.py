@@ -39,7 +39,7 @@ class Answer(Model, Generic[Data]):
 
 
 class Pagination(Model):
-    """Where a page stands; `total` and `pages` are null where counting would mean reading the list."""
+    """A page's position in its list; `total` and `pages` are null where counting would mean reading the list."""
 
     page: int | None
     limit: int
@@ -165,7 +165,7 @@ class Account(Model):
 
 
 class Balance(Model):
-    """The credits left, as read at `as_of`, and how long they last; of a time in the past, that is not told."""
+    """The credits left, as read at `as_of`, and how long they last; for a time in the past, `runway` is null."""
 
     merchant_id: str
     balance: int

@@ -49,7 +49,7 @@ class Plan(Model):
 
     @classmethod
     def of(cls, batch: str, planned: list[bulk.Planned], bad: list[BadRow], *, limit: int | None) -> Self:
-        """Return the answer."""
+        """Return the plan of these rows and of the bad ones; `limit` is `ADJUSTMENT_CONFIRM_ABOVE`, None: no rule."""
         credits_moved = bulk.moved(planned)
         return cls(
             batch=batch,

@@ -19,7 +19,7 @@ class Day(Model):
 
     @classmethod
     def of(cls, end: DayEnd, moved: Sums) -> Self:
-        """Return the answer's row."""
+        """Return a day's row: the figures at its `end`, and what `moved` during it."""
         return cls(
             day=end.day,
             balance=end.balance,
@@ -56,7 +56,7 @@ class FleetDay(Model):
 
     @classmethod
     def of(cls, end: DayEnd, moved: Sums) -> Self:
-        """Return the answer's row."""
+        """Return a day's row: the figures at its `end`, and what `moved` during it."""
         return cls(
             merchants=end.merchants,
             enabled=end.merchants - end.zero - end.closed,

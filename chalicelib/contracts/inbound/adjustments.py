@@ -17,7 +17,7 @@ from chalicelib.domain.orders import CREDITS_MAX
 
 POSTED = "posted"
 DUPLICATE = "duplicate"
-"""What an adjustment's answer says of its `outcome`, to who asked for it: recorded now, or before."""
+"""The `outcome` in an adjustment's answer, for a caller that asked for it: recorded now, or before."""
 
 _PREFIX = "payload."
 
