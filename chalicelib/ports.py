@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
-    from chalicelib.domain.figures import Change, Counted, Figures
+    from chalicelib.domain.figures import Counted, Figures, FiguresChange
     from chalicelib.domain.findings import Unreadable, UnreadableAccount
     from chalicelib.domain.ids import Instant, TransactionId
     from chalicelib.domain.ledger import Account, Commit, Crossing
@@ -133,7 +133,7 @@ class FiguresStore(Protocol):
         """Return the counted figures of each merchant that was counted, in as few requests as possible."""
         ...
 
-    def count(self, bucket: int, changes: Sequence[Change]) -> bool:
+    def count(self, bucket: int, changes: Sequence[FiguresChange]) -> bool:
         """Write all changes and add their differences to the bucket's sums, or do nothing of it.
 
         Returns whether it took effect: only if every merchant is still at `before`. After `RetryLater` it may have

@@ -24,10 +24,10 @@ BODY_BYTES_MAX = 64 * 1024
 IDEMPOTENCY_KEY_LENGTH_MAX = 64
 """Characters of an `Idempotency-Key`: it becomes the adjustment's id (contract, section 3)."""
 
-TRACE_LENGTH_MAX = 255
+CORRELATION_ID_LENGTH_MAX = 255
 """Characters of an id by which a step is followed through services, as events in have them (contract, section 11)."""
 
-_TRACE = re.compile(rf"[ -~]{{1,{TRACE_LENGTH_MAX}}}")
+_TRACE = re.compile(rf"[ -~]{{1,{CORRELATION_ID_LENGTH_MAX}}}")
 _PRINTABLE = re.compile(rf"[ -~]{{1,{IDEMPOTENCY_KEY_LENGTH_MAX}}}")
 # What a gateway may have put for bytes that were no UTF-8; whoever means this character writes it as an escape.
 _REPLACED = "\N{REPLACEMENT CHARACTER}"

@@ -11,7 +11,7 @@ from chalicelib.contracts.event_types import ORDER_PAID, ORDER_REFUNDED
 from chalicelib.contracts.letters import Letter
 from chalicelib.contracts.values import money_text
 from chalicelib.domain.ids import shop_id
-from chalicelib.domain.source_orders import Difference, Kinds, SourceOrder, SourceRefund
+from chalicelib.domain.source_orders import Difference, DifferenceKind, SourceOrder, SourceRefund
 
 _NAMES_OF_ORDERS = ("order_id", "id", "admin_graphql_api_id")
 
@@ -39,9 +39,9 @@ def event(difference: Difference) -> str | None:
     order, refund = difference.row, difference.refund
     if order is None:
         return None
-    if difference.kind is Kinds.MISSING:
+    if difference.kind is DifferenceKind.MISSING:
         return _body(ORDER_PAID, order, _payload(order), what="order", timestamp=order.paid_at)
-    if difference.kind is Kinds.REFUND_MISSING and refund is not None:
+    if difference.kind is DifferenceKind.REFUND_MISSING and refund is not None:
         # The file does not state when the refund was made.
         return _body(ORDER_REFUNDED, order, _refund_payload(order, refund), what=f"refund {refund.refund_id}")
     return None

@@ -267,7 +267,7 @@ Reason = Annotated[str, BeforeValidator(_reason), WithJsonSchema(_REASON_FORM)]
 
 # The validator returns an amount, None or `UNREADABLE`; the type is Any, since pydantic has no schema for the last.
 OptionalMoney = Annotated[Any, BeforeValidator(_unneeded_money), WithJsonSchema(MONEY_FORM)]
-OptionalTrace = Annotated[str | None, lenient(lambda value, _: text_id(value, longest=KEY_LENGTH_MAX))]
+OptionalCorrelationId = Annotated[str | None, lenient(lambda value, _: text_id(value, longest=KEY_LENGTH_MAX))]
 OptionalKey = Annotated[str | None, lenient(lambda value, _: text_id(value, longest=KEY_LENGTH_MAX))]
 OptionalTime = Annotated[Instant | None, lenient(_time), WithJsonSchema(MOMENT_FORM)]
 OptionalCurrency = Annotated[

@@ -11,7 +11,7 @@ from chalicelib.domain.derivation import OF_THE_THRESHOLD
 from chalicelib.domain.findings import Drift, Finding, Unreadable
 from chalicelib.domain.freeze import Freeze
 from chalicelib.domain.grace import Grace, after_time
-from chalicelib.domain.ids import Instant, MerchantId, instant, later_than, version_never_had
+from chalicelib.domain.ids import Instant, MerchantId, instant, later_than, unused_version
 from chalicelib.domain.ledger import Account, Crossing, open_account
 from chalicelib.domain.lots import Lots, in_lots, in_words, ordered
 from chalicelib.domain.movements import Kind
@@ -100,7 +100,7 @@ def rebuilt(walk: Walk, known: Account | None, *, now: Instant) -> Account:
         account,
         balance=last.balance_after,
         sequence=last.sequence,
-        version=version_never_had(account.version, now=now),
+        version=unused_version(account.version, now=now),
         totals=dict(walk.totals),
         total_shortfall=walk.total_shortfall,
         debt=walk.debt,
@@ -123,7 +123,7 @@ def rebuilt(walk: Walk, known: Account | None, *, now: Instant) -> Account:
 def _grace(walk: Walk, known: Account | None) -> Grace | None:
     """Return the grace that the transactions prove; its end by time, which they do not hold, as in `known`.
 
-    Where the account does not say that it ended, it runs, and whoever brings what is due publishes the end.
+    Where the account does not say that it ended, it runs, and whoever posts what is due publishes the end.
     """
     if known is not None and known.grace == after_time(walk.grace, known.updated_at):
         return known.grace

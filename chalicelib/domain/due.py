@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from chalicelib.domain.alerts import after_time
-from chalicelib.domain.freeze import FreezeMovement, Note, end_key
+from chalicelib.domain.freeze import FreezeMovement, FreezeNote, end_key
 from chalicelib.domain.grace import End
 from chalicelib.domain.grace import after_time as grace_after_time
 from chalicelib.domain.ids import Instant, milliseconds
@@ -56,7 +56,7 @@ class DueKind:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Brought:
+class PostedDue:
     """An account after all that was due, with the transactions and crossings that this made, in their order."""
 
     account: Account
@@ -64,7 +64,7 @@ class Brought:
     crossings: tuple[Crossing, ...] = ()
 
 
-def bring(account: Account, *, terms: TimeTerms, default_threshold: int, now: Instant) -> Brought:
+def post_due(account: Account, *, terms: TimeTerms, default_threshold: int, now: Instant) -> PostedDue:
     """Return the account after what is due by `now`, in the order of its instants; the account itself if nothing is.
 
     `due_at` and `version` do not change: the write sets them, once for all that it holds.
@@ -93,10 +93,10 @@ def next_at(account: Account, terms: TimeTerms, *, after: Instant) -> Instant | 
 
 def _brought(
     account: Account, terms: TimeTerms, default_threshold: int, *, until: Instant, time_of: Callable[[Due], Instant]
-) -> Brought:
+) -> PostedDue:
     since = account.due_at
     if since is None or since > until:
-        return Brought(account=account)
+        return PostedDue(account=account)
     transactions: list[Transaction] = []
     crossings: list[Crossing] = []
     done: set[str] = set()
@@ -107,7 +107,7 @@ def _brought(
         account = step.account
         transactions += [step.transaction] if step.transaction else []
         crossings += step.crossings
-    return Brought(account=account, transactions=tuple(transactions), crossings=tuple(crossings))
+    return PostedDue(account=account, transactions=tuple(transactions), crossings=tuple(crossings))
 
 
 def _left(account: Account, terms: TimeTerms, since: Instant, until: Instant, done: set[str]) -> Iterator[Due]:
@@ -234,7 +234,7 @@ def _freezes(account: Account, terms: TimeTerms, _since: Instant, until: Instant
         if at <= until:
             key = end_key(at)
             movement = FreezeMovement(
-                merchant_id=account.merchant_id, key=key, reference_id=at, occurred_at=at, note=Note.ENDED
+                merchant_id=account.merchant_id, key=key, reference_id=at, occurred_at=at, note=FreezeNote.ENDED
             )
             yield Due(at=at, fact=key, post=_recorded(movement, terms))
 

@@ -76,7 +76,7 @@ class Counted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class FiguresChange:
     """The counted figures of an account (None: nothing yet), and those that replace them."""
 
     merchant_id: MerchantId
@@ -106,11 +106,11 @@ def contribution(account: Account) -> Counted:
     )
 
 
-def change(account: Account, counted: Counted | None) -> Change | None:
+def change(account: Account, counted: Counted | None) -> FiguresChange | None:
     """Return the change that an image of an account makes, None if one as new has been counted."""
     if counted is not None and counted.version >= account.version:
         return None
-    return Change(merchant_id=account.merchant_id, before=counted, after=contribution(account))
+    return FiguresChange(merchant_id=account.merchant_id, before=counted, after=contribution(account))
 
 
 def newest(accounts: Iterable[Account]) -> dict[MerchantId, Account]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from chalicelib.domain import edits
 from chalicelib.domain.debt import repayment, repays
-from chalicelib.domain.due import bring, next_at
+from chalicelib.domain.due import next_at, post_due
 from chalicelib.domain.errors import Code, Rejected, RetryLater
 from chalicelib.domain.going_back import Effect, of_an_amount, refunded_by, returned_by, reversed_by
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, later_than
@@ -26,7 +26,7 @@ from chalicelib.domain.movements import (
     arranged,
 )
 from chalicelib.domain.moving import apply
-from chalicelib.domain.names import DependentMovement, Guards, Names, ground_of, version_of
+from chalicelib.domain.names import DependentMovement, FactNames, Guards, ground_of, version_of
 from chalicelib.domain.orders import Direction, Tally, charge, total_missing
 from chalicelib.domain.outcomes import Duplicate, Fold, Outcome, Posted, compare
 from chalicelib.domain.terms import TIME_TERMS, TimeTerms
@@ -99,15 +99,15 @@ class _Write:
         self._now = max(now, account.updated_at) if account else now
         self._terms = terms
         self._transactions: dict[TransactionId, Transaction] = {}
-        self._names = Names(guards, stored=stored, transactions=self._transactions)
+        self._names = FactNames(guards, stored=stored, transactions=self._transactions)
         self._tallies: dict[TransactionId, TallyChange] = {}
         self._crossings: list[Crossing] = []
         self._due = account is not None and account.is_due(self._now)
         if account is not None and self._due:
-            brought = bring(account, terms=terms, default_threshold=default_threshold, now=self._now)
-            self._account = brought.account
-            self._transactions.update({one.transaction_id: one for one in brought.transactions})
-            self._crossings.extend(brought.crossings)
+            posted = post_due(account, terms=terms, default_threshold=default_threshold, now=self._now)
+            self._account = posted.account
+            self._transactions.update({one.transaction_id: one for one in posted.transactions})
+            self._crossings.extend(posted.crossings)
 
     def full_for(self, movement: Movement) -> bool:
         """Whether the write has no room for the items that `movement` may need."""

@@ -17,7 +17,7 @@ from chalicelib.domain.movements import FixedMovement, Kind
 from chalicelib.domain.transactions import Transaction
 
 FREEZE: Final = "freeze"
-"""In a transaction's metadata: what it did to a freeze, a `Note`."""
+"""In a transaction's metadata: what it did to a freeze, a `FreezeNote`."""
 UNTIL: Final = "until"
 """In the metadata of a transaction that froze the account: when that ends, if it has an end."""
 PLUGIN, ON, OFF = "plugin", "on", "off"
@@ -30,7 +30,7 @@ OF_A_FREEZE: Final = frozenset({Code.NOT_FROZEN, Code.UNTIL_PAST})
 """Why a freeze or its end is declined."""
 
 
-class Note(StrEnum):
+class FreezeNote(StrEnum):
     """What a transaction did to a freeze: it began or replaced one, an admin ended it, or its end came."""
 
     FROZEN = "frozen"
@@ -61,7 +61,7 @@ class FreezeMovement(FixedMovement):
 
     kind: Kind = Kind.MANUAL_REMOVED
     credits: int = 0
-    note: Note
+    note: FreezeNote
     until: Instant | None = None
 
 
@@ -71,7 +71,7 @@ def end_key(until: Instant) -> str:
 
 
 def notes(
-    freeze: Freeze | None, note: Note, until: Instant | None, *, covered: bool, now: Instant
+    freeze: Freeze | None, note: FreezeNote, until: Instant | None, *, covered: bool, now: Instant
 ) -> Mapping[str, str | int]:
     """Return what the metadata of a transaction say that does this to an account with this freeze.
 
@@ -80,7 +80,7 @@ def notes(
     Raises:
         Rejected: `until_past` where the freeze would be over at `now`, `not_frozen` where there is none to end.
     """
-    if note is not Note.FROZEN:
+    if note is not FreezeNote.FROZEN:
         if freeze is None:
             raise Rejected(Code.NOT_FROZEN, "the account is not frozen")
         return {FREEZE: note, **({PLUGIN: ON} if covered else {})}
@@ -97,7 +97,7 @@ def after(freeze: Freeze | None, transaction: Transaction) -> Freeze | None:
     note = metadata.get(FREEZE)
     if note is None:
         return freeze
-    if note != Note.FROZEN:
+    if note != FreezeNote.FROZEN:
         return None
     until = metadata.get(UNTIL)
     return Freeze(

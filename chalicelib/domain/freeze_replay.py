@@ -1,6 +1,6 @@
 """An account's freeze as its transactions prove it: each checked for what no freeze can have left."""
 
-from chalicelib.domain.freeze import FREEZE, FROZEN, OFF, ON, PLUGIN, Freeze, Note, end_key
+from chalicelib.domain.freeze import FREEZE, FROZEN, OFF, ON, PLUGIN, Freeze, FreezeNote, end_key
 from chalicelib.domain.grace import Grace, after_time, due_time
 from chalicelib.domain.ids import Instant
 from chalicelib.domain.movements import Kind
@@ -13,17 +13,22 @@ def wrongly_frozen(freeze: Freeze | None, grace: Grace | None, transaction: Tran
     `freeze` and `grace` are the account's before it.
     """
     note = transaction.metadata.get(FREEZE)
-    if freeze is not None and freeze.until is not None and note != Note.ENDED and _is_over(freeze.until, transaction):
+    if (
+        freeze is not None
+        and freeze.until is not None
+        and note != FreezeNote.ENDED
+        and _is_over(freeze.until, transaction)
+    ):
         return f"it was created at {transaction.created_at}, and before that the freeze had to end, at {freeze.until}"
     if note is None:
         return _wrongly_noted(freeze, transaction)
-    if note != Note.FROZEN and freeze is None:
+    if note != FreezeNote.FROZEN and freeze is None:
         return "it ends a freeze that there is not"
-    if note == Note.ENDED and freeze is not None and not _ends(freeze.until, transaction):
+    if note == FreezeNote.ENDED and freeze is not None and not _ends(freeze.until, transaction):
         return f"it ends at {transaction.reference_id} a freeze until {freeze.until}"
     grace = after_time(grace, due_time(transaction))
     covered = transaction.balance_before > 0 or (grace is not None and grace.running)
-    turned = (OFF if freeze is None else None) if note == Note.FROZEN else ON
+    turned = (OFF if freeze is None else None) if note == FreezeNote.FROZEN else ON
     expected, found = turned if covered else None, transaction.metadata.get(PLUGIN)
     return None if found == expected else f"it switched the plugin {found}, and it can only have been {expected}"
 

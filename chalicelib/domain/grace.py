@@ -13,8 +13,7 @@ from enum import StrEnum
 from typing import Final
 
 from chalicelib.domain.debt import DEBT
-from chalicelib.domain.freeze import FREEZE
-from chalicelib.domain.freeze import Note as FreezeNote
+from chalicelib.domain.freeze import FREEZE, FreezeNote
 from chalicelib.domain.ids import Instant, instant
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Direction
@@ -23,12 +22,12 @@ from chalicelib.domain.terms import GraceTerms
 from chalicelib.domain.transactions import Transaction
 
 GRACE: Final = "grace"
-"""In a transaction's metadata: what it did to a grace, a `Note`."""
+"""In a transaction's metadata: what it did to a grace, a `GraceNote`."""
 UNTIL, CREDITS = "grace_until", "grace_credits"
 """In the metadata of a transaction that started a grace: its limits, as far as there are any."""
 
 
-class Note(StrEnum):
+class GraceNote(StrEnum):
     """What a transaction did to a grace: it started it, ended it, or passed zero while it kept the plugin on."""
 
     STARTED = "started"
@@ -45,7 +44,7 @@ class End(StrEnum):
     INFLOW = "inflow"
 
 
-ENDS: Final[Mapping[Note, End]] = {Note.USED_UP: End.CREDITS, Note.PAID: End.INFLOW}
+ENDS: Final[Mapping[GraceNote, End]] = {GraceNote.USED_UP: End.CREDITS, GraceNote.PAID: End.INFLOW}
 """Of the notes of transactions that end a grace: why it ends."""
 
 
@@ -95,7 +94,7 @@ def notes(  # noqa: PLR0913 - all that a transaction is about to be
         starts = anew and terms.given and uses and before > 0 and before + amount == 0
         if not starts or (terms.credits and shortfall >= terms.credits):
             return {}
-        found: dict[str, str | int] = {GRACE: Note.STARTED}
+        found: dict[str, str | int] = {GRACE: GraceNote.STARTED}
         if terms.hours:
             found[UNTIL] = instant(datetime.fromisoformat(at) + timedelta(hours=terms.hours))
         if terms.credits:
@@ -103,10 +102,10 @@ def notes(  # noqa: PLR0913 - all that a transaction is about to be
         return found | _owed(shortfall)
     if uses:
         used_up = grace.credits and grace.used + shortfall >= grace.credits
-        return {**({GRACE: Note.USED_UP} if used_up else {}), **_owed(shortfall)}
+        return {**({GRACE: GraceNote.USED_UP} if used_up else {}), **_owed(shortfall)}
     if kind.direction is Direction.INCREASE and amount > debt:
-        return {GRACE: Note.PAID}
-    return {GRACE: Note.KEPT_ON} if amount else {}
+        return {GRACE: GraceNote.PAID}
+    return {GRACE: GraceNote.KEPT_ON} if amount else {}
 
 
 def _owed(shortfall: int) -> dict[str, str | int]:
@@ -116,7 +115,7 @@ def _owed(shortfall: int) -> dict[str, str | int]:
 def after(grace: Grace | None, transaction: Transaction, *, debt: int) -> Grace | None:
     """Return an account's grace after a transaction; `debt` is what is owed after it."""
     note = transaction.metadata.get(GRACE)
-    if note == Note.STARTED:
+    if note == GraceNote.STARTED:
         until, limit = transaction.metadata.get(UNTIL), transaction.metadata.get(CREDITS, 0)
         return Grace(
             started_at=transaction.created_at,
@@ -130,7 +129,7 @@ def after(grace: Grace | None, transaction: Transaction, *, debt: int) -> Grace 
     if grace.running:
         grace = _counted(grace, transaction)
     if note in ENDS:
-        grace = replace(grace, over=(transaction.created_at, ENDS[Note(str(note))]))
+        grace = replace(grace, over=(transaction.created_at, ENDS[GraceNote(str(note))]))
     if grace.running or transaction.balance_after - debt <= transaction.threshold:
         return grace
     return None
@@ -173,7 +172,7 @@ def wrongly_owed(grace: Grace | None, transaction: Transaction) -> str | None:
         return None
     known = after_time(grace, transaction.created_at)
     running = known is not None and known.running
-    owed = transaction.shortfall if running or transaction.metadata.get(GRACE) == Note.STARTED else 0
+    owed = transaction.shortfall if running or transaction.metadata.get(GRACE) == GraceNote.STARTED else 0
     found = int(transaction.metadata.get(DEBT, 0))
     if found == owed:
         return None
@@ -184,5 +183,5 @@ def switched(transaction: Transaction) -> bool:
     """Return whether a transaction switched the plugin: it passed zero without a grace, or used a grace up."""
     note = transaction.metadata.get(GRACE)
     if note is not None:
-        return note == Note.USED_UP
+        return note == GraceNote.USED_UP
     return (transaction.balance_before > 0) != (transaction.balance_after > 0)

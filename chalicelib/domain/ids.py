@@ -24,7 +24,7 @@ def milliseconds(time: Instant) -> int:
     return round(datetime.fromisoformat(time).timestamp() * 1000)
 
 
-def version_never_had(version: int, *, now: Instant) -> int:
+def unused_version(version: int, *, now: Instant) -> int:
     """Return a version above `version` that no write to the account has had, even if a restore cut its history.
 
     So whoever counted or published an image of the account takes the next one as newer, and no event id derived from a

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from chalicelib.domain.alerts import CROSSED, Alerts, LevelCrossed, Supply, crossed_from
 from chalicelib.domain.freeze import FROZEN, OFF, ON, PLUGIN, Freeze
-from chalicelib.domain.grace import ENDS, GRACE, Grace, Note, limits, switched
+from chalicelib.domain.grace import ENDS, GRACE, Grace, GraceNote, limits, switched
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.lots import Lots
 from chalicelib.domain.movements import Kind
@@ -235,10 +235,10 @@ def _passed(transaction: Transaction, low_before: int) -> Iterator[tuple[Crossin
         for level in crossed_from(str(crossed)):
             yield CrossingType.LEVEL_CROSSED, level.details()
     if (note := metadata.get(GRACE)) is not None:
-        if note == Note.STARTED:
+        if note == GraceNote.STARTED:
             yield CrossingType.GRACE_STARTED, limits(metadata)
         elif note in ENDS:
-            yield CrossingType.GRACE_ENDED, {"reason": ENDS[Note(str(note))]}
+            yield CrossingType.GRACE_ENDED, {"reason": ENDS[GraceNote(str(note))]}
     if CLOSED not in metadata and (turned := _turned(transaction)) is not None:
         yield turned, {}
 

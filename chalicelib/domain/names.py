@@ -45,7 +45,7 @@ class Guard:
         return transaction_id(self.merchant_id, self.key)
 
 
-class Names:
+class FactNames:
     """The names of a merchant's facts: those of the transactions that are known, and those that a write adds.
 
     `guards` and `stored` are what is known, `transactions` those of the write, which may go on growing.

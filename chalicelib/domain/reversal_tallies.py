@@ -14,7 +14,7 @@ from chalicelib.domain.orders import Tally
 from chalicelib.domain.reversals import PaymentTally, Portion, holding, reverse, win
 from chalicelib.domain.transactions import Transaction
 
-OF_PAYMENTS = (Kind.PAYMENT, Kind.REVERSAL, Kind.REVERSAL_RETURNED)
+PAYMENT_KINDS = (Kind.PAYMENT, Kind.REVERSAL, Kind.REVERSAL_RETURNED)
 
 
 @dataclass(slots=True)
@@ -42,7 +42,7 @@ class PaymentTallies:
         self._uncounted = uncounted
 
     def take(self, transaction: Transaction) -> tuple[Drift, str] | None:
-        """Add the next transaction of one of the kinds `OF_PAYMENTS`; return what is wrong with it, in a sentence."""
+        """Add the next transaction of one of the kinds `PAYMENT_KINDS`; return what is wrong with it, in a sentence."""
         if transaction.kind is not Kind.PAYMENT:
             return self._replay(transaction)
         if transaction.tally is not None or transaction.transaction_id in self._uncounted:

@@ -60,7 +60,7 @@ class SourceOrder:
     refunds: tuple[SourceRefund, ...] | None = None
 
 
-class Kinds(StrEnum):
+class DifferenceKind(StrEnum):
     """What a comparison can find."""
 
     BAD_ROW = "bad_row"
@@ -82,7 +82,7 @@ class Difference:
     `refund` is the one that is missing, if it is one.
     """
 
-    kind: Kinds
+    kind: DifferenceKind
     what: str
     line: int | None = None
     column: str = ""

@@ -16,7 +16,7 @@ from chalicelib.domain.ledger import TallyChange
 from chalicelib.domain.movements import Kind, order_key
 from chalicelib.domain.orders import Edits, Tally, refund
 from chalicelib.domain.outcomes import recorded_money
-from chalicelib.domain.reversal_tallies import OF_PAYMENTS, PaymentTallies
+from chalicelib.domain.reversal_tallies import PAYMENT_KINDS, PaymentTallies
 from chalicelib.domain.reversal_tallies import in_words as payment_in_words
 from chalicelib.domain.reversals import PaymentTally
 from chalicelib.domain.transactions import Transaction
@@ -70,7 +70,7 @@ class Tallies:
     def take(self, transaction: Transaction) -> Iterator[Finding]:
         """Add the next transaction; yield what is wrong with it if it is a refund, an edit or a reversal."""
         wrong = None
-        if transaction.kind in OF_PAYMENTS:
+        if transaction.kind in PAYMENT_KINDS:
             wrong = self._payments.take(transaction)
         elif transaction.kind.is_order:
             if transaction.tally is not None or transaction.transaction_id in self.uncounted:

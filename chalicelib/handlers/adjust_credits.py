@@ -114,13 +114,13 @@ def _note(transaction: "Transaction") -> None:
 def _action(transaction: "Transaction") -> "tuple[Did, dict[str, str | int | None]]":
     """Return what was done, and what it was about."""
     from chalicelib.domain.actions import Did
-    from chalicelib.domain.freeze import FREEZE, UNTIL, Note
+    from chalicelib.domain.freeze import FREEZE, UNTIL, FreezeNote
 
     metadata = transaction.metadata
     why: dict[str, str | int | None] = {"reason": str(metadata.get("reason", ""))}
     if (note := metadata.get(FREEZE)) is None:
         return Did.ADJUSTED, {"amount": transaction.amount, **why}
-    return (Did.FROZEN, {"until": metadata.get(UNTIL), **why}) if note == Note.FROZEN else (Did.UNFROZEN, why)
+    return (Did.FROZEN, {"until": metadata.get(UNTIL), **why}) if note == FreezeNote.FROZEN else (Did.UNFROZEN, why)
 
 
 def _count(outcome: "Posted | Duplicate | CreditsError", seconds: float) -> None:

@@ -37,12 +37,12 @@ def post_due(event: CloudWatchEvent) -> dict[str, Any]:
         )
     summary: dict[str, Any] = {
         "looked_at": swept.looked_at,
-        "brought": swept.brought,
+        "brought": swept.written,
         "failed": len(swept.failed),
         "finished": swept.finished,
         "until": swept.until,
     }
-    count("credits_due_posted_total", swept.brought)
+    count("credits_due_posted_total", swept.written)
     count("credits_lost_races_total", posting.take_lost_races())
     (logger.warning if swept.failed or not swept.finished else logger.info)("due posted", **summary)
     for_figures.counter_writer().write()

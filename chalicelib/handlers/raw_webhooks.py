@@ -15,7 +15,7 @@ from chalicelib.contracts.values import moment
 from chalicelib.domain.ids import MerchantId, instant
 from chalicelib.domain.links import Link, LinkKind, merchant_of_name
 from chalicelib.settings import Settings
-from chalicelib.usecases.linking import Linking, Names, unlinked
+from chalicelib.usecases.linking import Linking, WebhookNames, unlinked
 from chalicelib.wiring import for_posting
 
 
@@ -36,10 +36,10 @@ class ReadWebhook:
         return replace(self, invoice=invoice, webhook=replace(self.webhook, payment_names=names))
 
     @property
-    def names(self) -> Names:
+    def names(self) -> WebhookNames:
         """What identifies the webhook's merchant."""
         webhook = self.webhook
-        return Names(merchant_id=webhook.merchant_id, name=webhook.name, payment_names=webhook.payment_names)
+        return WebhookNames(merchant_id=webhook.merchant_id, name=webhook.name, payment_names=webhook.payment_names)
 
 
 class RawWebhooks:

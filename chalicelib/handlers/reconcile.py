@@ -8,7 +8,7 @@ from chalicelib.wiring import for_figures
 
 if TYPE_CHECKING:
     from chalicelib.usecases.checking import Check
-    from chalicelib.usecases.reconciling import Sweep
+    from chalicelib.usecases.reconciling import LedgerSweep
 
 blueprint = Blueprint(__name__)
 
@@ -69,7 +69,7 @@ def _report(checked: "Check") -> None:
         logger.warning("drift not published", refused=refused)
 
 
-def _summary(progress: "Sweep") -> dict[str, Any]:
+def _summary(progress: "LedgerSweep") -> dict[str, Any]:
     from chalicelib.adapters.dynamodb.bookmarks import drift
     from chalicelib.telemetry import gauge, logger
 

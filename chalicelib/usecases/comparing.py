@@ -10,7 +10,14 @@ from typing import Protocol
 
 from chalicelib.domain.findings import Unreadable
 from chalicelib.domain.ids import Instant, MerchantId
-from chalicelib.domain.source_orders import BadRow, Difference, FilePosition, Kinds, NotOrdersError, SourceOrder
+from chalicelib.domain.source_orders import (
+    BadRow,
+    Difference,
+    DifferenceKind,
+    FilePosition,
+    NotOrdersError,
+    SourceOrder,
+)
 from chalicelib.domain.transactions import Transaction
 from chalicelib.usecases.matching import Matching, together
 
@@ -50,9 +57,9 @@ class Bookmark:
         """How much was found; a file that cannot be read counts as one."""
         return sum(self.found.values()) + bool(self.fault)
 
-    def counters(self) -> tuple[Counter[str], Counter[Kinds]]:
+    def counters(self) -> tuple[Counter[str], Counter[DifferenceKind]]:
         """Return `counts` and `found` for a `Matching` that goes on."""
-        return Counter(self.counts), Counter({Kinds(kind): count for kind, count in self.found.items()})
+        return Counter(self.counts), Counter({DifferenceKind(kind): count for kind, count in self.found.items()})
 
 
 class OrderRows(Protocol):

@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from chalicelib.domain.errors import RetryLater
-from chalicelib.domain.figures import Change, bucket, change, newest
+from chalicelib.domain.figures import FiguresChange, bucket, change, newest
 from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.ledger import Account
 from chalicelib.ports import CallTime, FiguresStore
@@ -59,8 +59,8 @@ def _round(store: FiguresStore, accounts: Mapping[MerchantId, Account], time: Ca
     return {merchant_id: accounts[merchant_id] for merchant_id in left}
 
 
-def _writes(changes: Iterable[Change]) -> Iterator[tuple[int, Sequence[Change]]]:
-    by_bucket: dict[int, list[Change]] = {}
+def _writes(changes: Iterable[FiguresChange]) -> Iterator[tuple[int, Sequence[FiguresChange]]]:
+    by_bucket: dict[int, list[FiguresChange]] = {}
     for wanted in changes:
         by_bucket.setdefault(bucket(wanted.merchant_id), []).append(wanted)
     # Another shard's batch writes to the same buckets: a random order avoids most collisions.
@@ -70,7 +70,7 @@ def _writes(changes: Iterable[Change]) -> Iterator[tuple[int, Sequence[Change]]]
             yield number, of_bucket[start : start + MERCHANTS_PER_WRITE]
 
 
-def _written(store: FiguresStore, number: int, changes: Sequence[Change]) -> bool:
+def _written(store: FiguresStore, number: int, changes: Sequence[FiguresChange]) -> bool:
     try:
         return store.count(number, changes)
     except RetryLater:

@@ -33,23 +33,23 @@ SWEEP_MARGIN_SECONDS = 8.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sweep:
+class DueSweep:
     """What a sweep did. All that was due by `until` is posted; accounts in `failed`, with their errors, hold it back.
 
-    `looked_at` counts the accounts that the index listed, `brought` those that were written. Without `finished` the
+    `looked_at` counts the accounts that the index listed, `written` those that were written. Without `finished` the
     call's time ran out, and the next one goes on.
     """
 
     until: Instant
     looked_at: int
-    brought: int
+    written: int
     failed: tuple[tuple[DueAccount, RetryLater], ...]
     finished: bool
 
 
 def post_due(
     due: DueList, posting: Posting, last: Instant | None, *, keep: Callable[[Instant], None], time: CallTime
-) -> Sweep:
+) -> DueSweep:
     """Post what is due by now, hour by hour from where the last sweep had come to (None: there was none).
 
     `keep` takes the instant by which all is posted: at the end, and on the way while there is much to catch up with, so
@@ -59,7 +59,7 @@ def post_due(
         RetryLater: the index cannot be read, or the mark cannot be kept.
     """
     now = time.now()
-    looked_at = brought = 0
+    looked_at = written = 0
     failed: list[tuple[DueAccount, RetryLater]] = []
     until, finished = now, True
     next_kept = instant(datetime.fromisoformat(last or now) + KEPT_EVERY)
@@ -70,20 +70,20 @@ def post_due(
         if hour >= next_kept:
             keep(_posted_until(hour, failed))
             next_kept = instant(datetime.fromisoformat(hour) + KEPT_EVERY)
-        outcomes = posting.bring([one.merchant_id for one in some], time=time) if some else {}
+        outcomes = posting.post_due([one.merchant_id for one in some], time=time) if some else {}
         looked_at += len(outcomes)
         for one in some:
             outcome = outcomes[one.merchant_id]
             if isinstance(outcome, RetryLater):
                 failed.append((one, outcome))
             else:
-                brought += outcome
+                written += outcome
     until = _posted_until(until, failed)
     keep(until)
-    return Sweep(
+    return DueSweep(
         until=until,
         looked_at=looked_at,
-        brought=brought,
+        written=written,
         failed=tuple(failed),
         finished=finished,
     )

@@ -15,7 +15,7 @@ KNOWN_LINKS_MAX = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Names:
+class WebhookNames:
     """What identifies a webhook's merchant: its id, the shop or customer, or a payment; the first known one counts."""
 
     merchant_id: MerchantId | None = None
@@ -35,7 +35,7 @@ class Linking:
         self._table = table
         self._known: dict[str, tuple[MerchantId, float]] = {}
 
-    def merchants(self, webhooks: Sequence[Names]) -> list[MerchantId | None]:
+    def merchants(self, webhooks: Sequence[WebhookNames]) -> list[MerchantId | None]:
         """Return the merchant of each webhook by its names, None if no link has it; one read for all.
 
         Raises:
@@ -53,7 +53,7 @@ class Linking:
                 self._remember(name, merchant)
         return [self.known(names) for names in webhooks]
 
-    def known(self, names: Names) -> MerchantId | None:
+    def known(self, names: WebhookNames) -> MerchantId | None:
         """Return the merchant by the links that were read so far, None where none of them names one."""
         return names.merchant_id or next((found for name in names.linked if (found := self._remembered(name))), None)
 
@@ -134,7 +134,7 @@ class Linking:
             del self._known[next(iter(self._known))]
 
 
-def unlinked(names: Names) -> RetryLater:
+def unlinked(names: WebhookNames) -> RetryLater:
     """Return the outcome of a message whose merchant is not known yet."""
     who = ", ".join(names.linked)
     reason = f"no merchant is linked to {who}" if who else "the webhook names no shop, customer or payment"

@@ -10,7 +10,14 @@ from decimal import Decimal
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, instant, transaction_id
 from chalicelib.domain.movements import order_key, refund_key
 from chalicelib.domain.outcomes import recorded_money
-from chalicelib.domain.source_orders import BadRow, Difference, Kinds, NotOrdersError, SourceOrder, SourceRefund
+from chalicelib.domain.source_orders import (
+    BadRow,
+    Difference,
+    DifferenceKind,
+    NotOrdersError,
+    SourceOrder,
+    SourceRefund,
+)
 from chalicelib.domain.transactions import Transaction
 
 ON_ITS_WAY = timedelta(hours=1)
@@ -36,7 +43,7 @@ class Matching:
     parked: Callable[[str, str], bool]
     now: datetime
     counts: Counter[str] = field(default_factory=Counter)
-    found: Counter[Kinds] = field(default_factory=Counter)
+    found: Counter[DifferenceKind] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self.scratch.executescript(
@@ -56,9 +63,9 @@ class Matching:
         orders: list[SourceOrder] = []
         for row in rows:
             if isinstance(row, BadRow):
-                found.append(Difference(kind=Kinds.BAD_ROW, what=row.why, line=row.line, column=row.column))
+                found.append(Difference(kind=DifferenceKind.BAD_ROW, what=row.why, line=row.line, column=row.column))
             elif not self._see(row):
-                found.append(_of(row, Kinds.DOUBLED, "an earlier line has the same order"))
+                found.append(_of(row, DifferenceKind.DOUBLED, "an earlier line has the same order"))
             else:
                 orders.append(row)
         found += self._some(orders)
@@ -78,9 +85,9 @@ class Matching:
                 continue
             key = (merchant, transaction.reference_id)
             if not self.scratch.execute("SELECT 1 FROM seen WHERE merchant = ? AND id = ?", key).fetchone():
-                self.found[Kinds.NOT_THERE] += 1
+                self.found[DifferenceKind.NOT_THERE] += 1
                 yield Difference(
-                    kind=Kinds.NOT_THERE,
+                    kind=DifferenceKind.NOT_THERE,
                     what=f"charged here at {transaction.created_at}, and not in the file",
                     merchant_id=merchant,
                     order_id=transaction.reference_id,
@@ -114,11 +121,13 @@ class Matching:
             transaction = transactions.get(names[order])
             differences = [*self._order(order, transaction)]
             yield from differences
-            if order.paid and (transaction is not None or any(one.kind is Kinds.MISSING for one in differences)):
+            if order.paid and (
+                transaction is not None or any(one.kind is DifferenceKind.MISSING for one in differences)
+            ):
                 for refund in order.refunds or ():
                     if refunds[order, refund] not in transactions:
                         what = f"refund {refund.refund_id} is not in the ledger"
-                        yield _of(order, Kinds.REFUND_MISSING, what, refund)
+                        yield _of(order, DifferenceKind.REFUND_MISSING, what, refund)
 
     def _order(self, order: SourceOrder, transaction: Transaction | None) -> Iterator[Difference]:
         if transaction is None:
@@ -132,17 +141,19 @@ class Matching:
             )
         if not order.paid:
             yield _of(
-                order, Kinds.NOT_PAID_THERE, f"charged here with {abs(transaction.amount)} credits, not paid there"
+                order,
+                DifferenceKind.NOT_PAID_THERE,
+                f"charged here with {abs(transaction.amount)} credits, not paid there",
             )
             return
         total, code = recorded_total(transaction), transaction.metadata.get("currency")
         if code is not None and order.currency is not None and code != order.currency:
-            yield _of(order, Kinds.OTHER_CURRENCY, f"{code} here, {order.currency} there")
+            yield _of(order, DifferenceKind.OTHER_CURRENCY, f"{code} here, {order.currency} there")
         elif total is not None and order.total is not None and total != order.total:
-            yield _of(order, Kinds.OTHER_TOTAL, f"{total:f} here, {order.total:f} there")
+            yield _of(order, DifferenceKind.OTHER_TOTAL, f"{total:f} here, {order.total:f} there")
         elif order.refunded is not None and (back := refunded_here(transaction, total)) not in (None, order.refunded):
             what = f"{back or Decimal(0):f} went back here, {order.refunded:f} there"
-            yield _of(order, Kinds.OTHER_REFUND, what)
+            yield _of(order, DifferenceKind.OTHER_REFUND, what)
 
     def _without_transaction(self, order: SourceOrder) -> Iterator[Difference]:
         if not order.paid:
@@ -150,9 +161,9 @@ class Matching:
         elif order.paid_at > instant(self.now - ON_ITS_WAY):
             self.counts["on_its_way"] += 1
         elif self.parked(order.merchant_id, order.order_id):
-            yield _of(order, Kinds.PARKED, "its event is parked: `credits dead-letters list` says why")
+            yield _of(order, DifferenceKind.PARKED, "its event is parked: `credits dead-letters list` says why")
         else:
-            yield _of(order, Kinds.MISSING, f"paid at {order.paid_at}, and never charged here")
+            yield _of(order, DifferenceKind.MISSING, f"paid at {order.paid_at}, and never charged here")
 
 
 def together(rows: Iterable[SourceOrder | BadRow]) -> Iterator[list[SourceOrder | BadRow]]:
@@ -185,7 +196,7 @@ def refunded_here(transaction: Transaction, total: Decimal | None) -> Decimal | 
     return total if transaction.tally.full else transaction.tally.money
 
 
-def _of(order: SourceOrder, kind: Kinds, what: str, refund: SourceRefund | None = None) -> Difference:
+def _of(order: SourceOrder, kind: DifferenceKind, what: str, refund: SourceRefund | None = None) -> Difference:
     return Difference(
         kind=kind,
         what=what,

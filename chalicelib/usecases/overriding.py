@@ -10,7 +10,7 @@ from functools import partial
 from chalicelib.domain.alerts import Levels
 from chalicelib.domain.closure import change_closure
 from chalicelib.domain.errors import Code, RetryLater
-from chalicelib.domain.ids import Instant, MerchantId, transaction_id, version_never_had
+from chalicelib.domain.ids import Instant, MerchantId, transaction_id, unused_version
 from chalicelib.domain.ledger import Account, Commit, Crossing
 from chalicelib.domain.movements import TRIAL_KEY
 from chalicelib.domain.override import change_grace_terms, change_levels, change_threshold
@@ -18,7 +18,7 @@ from chalicelib.domain.terms import GraceTerms
 from chalicelib.ports import CallTime, Committed, LedgerStore
 from chalicelib.usecases.posting import MARGIN_SECONDS, pause, require_time
 
-Change = Callable[..., tuple[Account, tuple[Crossing, ...]]]
+AccountChange = Callable[..., tuple[Account, tuple[Crossing, ...]]]
 """Takes an account and `now`; returns the account changed, or the same if nothing changes, and the crossings."""
 
 
@@ -96,7 +96,7 @@ def set_closed(
     return _change(store, merchant_id, change, time=time)
 
 
-def _change(store: LedgerStore, merchant_id: MerchantId, change: Change, *, time: CallTime) -> Account:
+def _change(store: LedgerStore, merchant_id: MerchantId, change: AccountChange, *, time: CallTime) -> Account:
     """Change an account and return it.
 
     Nothing is written if the account is already so; then a write whose answer was lost is not repeated.
@@ -108,7 +108,7 @@ def _change(store: LedgerStore, merchant_id: MerchantId, change: Change, *, time
         if changed is account:
             return account
         # Event ids derive from the version: after a restore, no version may be used for a second change.
-        after = replace(changed, version=version_never_had(account.version, now=now))
+        after = replace(changed, version=unused_version(account.version, now=now))
         require_time(time, MARGIN_SECONDS)
         try:
             answer = store.commit(Commit(merchant_id=merchant_id, before=account, after=after, crossings=crossed))

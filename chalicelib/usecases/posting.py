@@ -99,7 +99,7 @@ class Posting:
             raise outcome
         return outcome
 
-    def bring(self, merchants: Sequence[MerchantId], *, time: CallTime) -> dict[MerchantId, int | RetryLater]:
+    def post_due(self, merchants: Sequence[MerchantId], *, time: CallTime) -> dict[MerchantId, int | RetryLater]:
         """Post what is due for these merchants, and return how many writes that took: 0 if others were faster.
 
         Accounts are read, not remembered: one that was written meanwhile costs a read and no write.
@@ -112,9 +112,9 @@ class Posting:
         for work in works:
             work.know(known, None)
             work.unreadable = known.unreadable.get(work.merchant_id)
-            work.brings = work.account is not None and work.account.is_due(time.now())
+            work.has_due = work.account is not None and work.account.is_due(time.now())
         self._side_by_side(works, time)
-        return {work.merchant_id: work.failed or work.brought for work in works}
+        return {work.merchant_id: work.failed or work.due_writes for work in works}
 
     def take_lost_races(self) -> int:
         """Return the number of races lost to other writers since the last call."""
@@ -164,7 +164,7 @@ class Posting:
             RetryLater: the attempts or the time of this call are used up.
         """
         attempt = lost_races = 0
-        while work.undecided or work.brings:
+        while work.undecided or work.has_due:
             if lost_races > LOST_RACES_MAX:
                 # The account from the refusal is outdated: others went on writing during the pause.
                 self._read_again(work)

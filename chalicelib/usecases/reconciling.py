@@ -35,7 +35,7 @@ PAGE_MARGIN_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sweep:
+class LedgerSweep:
     """How far a sweep has come. `after` is the last account looked at; `finished_at` is None while it is in progress.
 
     `since` is when the sweep before it began (None: there was none, and everything counts as changed), `drifted` the
@@ -65,23 +65,23 @@ class Sweep:
     place: str | None = None
 
 
-def sweep_to_continue(last: Sweep | None, *, now: Instant) -> Sweep:
+def sweep_to_continue(last: LedgerSweep | None, *, now: Instant) -> LedgerSweep:
     """Return the sweep to continue: the unfinished one, else a new one after the last."""
     if last is None:
-        return Sweep(started_at=now)
+        return LedgerSweep(started_at=now)
     if last.finished_at is None:
         return last
-    return Sweep(started_at=now, since=last.started_at, drift=last.drift, suspects=last.drifted, place=last.place)
+    return LedgerSweep(started_at=now, since=last.started_at, drift=last.drift, suspects=last.drifted, place=last.place)
 
 
 def sweep(
     reader: LedgerReader,
-    progress: Sweep,
+    progress: LedgerSweep,
     *,
     time: CallTime,
     report: Callable[[Check], None],
-    keep: Callable[[Sweep], None],
-) -> Sweep:
+    keep: Callable[[LedgerSweep], None],
+) -> LedgerSweep:
     """Continue a sweep until it is finished or this call's time runs out, and return its state.
 
     `report` gets each check with findings, `keep` the sweep after each page: a call that is cut off repeats one page.
@@ -128,13 +128,13 @@ class _Page:
     ends: bool = False
 
 
-def _page_of_accounts(reader: LedgerReader, progress: Sweep) -> _Page:
+def _page_of_accounts(reader: LedgerReader, progress: LedgerSweep) -> _Page:
     page = reader.accounts(progress.after)
     turned = {"accounts_done": True, "after": None} if page.last is None else {}
     return _Page(candidates=page.accounts, turned=turned)
 
 
-def _page_of_transactions(reader: LedgerReader, progress: Sweep) -> _Page:
+def _page_of_transactions(reader: LedgerReader, progress: LedgerSweep) -> _Page:
     page = reader.merchants(progress.place)
     # Merchants with a finding in the last sweep are checked every time, wherever the scan has come to.
     suspects = progress.suspects if progress.scanned == 0 else frozenset()
@@ -154,12 +154,12 @@ class _OutOfTime(Exception):  # noqa: N818 - not an error: the walk is handed ba
 
 def _looked_at(
     reader: LedgerReader,
-    progress: Sweep,
+    progress: LedgerSweep,
     candidate: _Candidate,
     *,
     time: CallTime,
     report: Callable[[Check], None],
-) -> tuple[Sweep, bool]:
+) -> tuple[LedgerSweep, bool]:
     """Return the sweep after this candidate, and whether its ledger was walked."""
     reason = _reason(progress, candidate)
     if reason is None:
@@ -188,7 +188,7 @@ def _looked_at(
     ), True
 
 
-def _passed(progress: Sweep, candidate: _Candidate, *, counts: int = 1) -> Sweep:
+def _passed(progress: LedgerSweep, candidate: _Candidate, *, counts: int = 1) -> LedgerSweep:
     """Return the sweep after this candidate: of an account, the bookmark is moved."""
     if isinstance(candidate, str):
         return progress
@@ -198,7 +198,7 @@ def _passed(progress: Sweep, candidate: _Candidate, *, counts: int = 1) -> Sweep
 _ROOM = "room"
 
 
-def _reason(progress: Sweep, candidate: _Candidate) -> str | None:
+def _reason(progress: LedgerSweep, candidate: _Candidate) -> str | None:
     """Return why the ledger is to be walked, None if it is not."""
     if isinstance(candidate, str):
         return "account missing"

@@ -12,7 +12,7 @@ from chalicelib.domain.going_back import of_an_amount
 from chalicelib.domain.ids import MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, Commit
 from chalicelib.domain.movements import DisputeWonMovement, Movement, RefundMovement
-from chalicelib.domain.names import Names, torn
+from chalicelib.domain.names import FactNames, torn
 from chalicelib.domain.outcomes import Duplicate, Fold, Outcome, Posted
 from chalicelib.domain.transactions import Transaction
 from chalicelib.ports import Known, LedgerStore, Refused
@@ -37,7 +37,7 @@ _REFUSED_ALONE = frozenset(
 class Work:
     """One merchant's part of a batch: its movements, what is known of its ledger, and the outcomes so far.
 
-    Where it `brings`, what is due is posted even if there is no movement; `brought` counts its writes.
+    Where it `has_due`, what is due is posted even if there is no movement; `due_writes` counts its writes.
     """
 
     def __init__(self, merchant_id: MerchantId, requests: Sequence[Request]) -> None:
@@ -52,8 +52,8 @@ class Work:
         self.guards: dict[TransactionId, TransactionId] = {}
         self.absent: set[TransactionId] = set()
         self.lost_races = 0
-        self.brings = False
-        self.brought = 0
+        self.has_due = False
+        self.due_writes = 0
         self.failed: RetryLater | None = None
         self._requests = requests
         self._request_of = [place for place, request in enumerate(requests) for _ in request]
@@ -94,7 +94,7 @@ class Work:
 
     def _wins_of_guarded(self) -> list[TransactionId]:
         """Return the unknown transactions of won disputes that an event calls by another name than the dispute's."""
-        names = Names(self.guards, stored=self.stored, transactions={})
+        names = FactNames(self.guards, stored=self.stored, transactions={})
         unread: dict[TransactionId, None] = {}
         for index in self.undecided:
             movement = self.movements[index]
@@ -175,7 +175,7 @@ class Work:
             else:
                 self._outcomes[index] = outcome
         self._count_undecided()
-        self.brings = False
+        self.has_due = False
 
     def give_back(self, error: RetryLater) -> None:
         """Leave what is undecided for a later delivery."""
@@ -192,7 +192,7 @@ class Work:
         """Take over what was written. It is not `fresh`: if the store answered late, others may have written since."""
         self.account = commit.after
         self.fresh = False
-        self.brought += 1
+        self.due_writes += 1
         self.absent.clear()
         self.stored.update({transaction.transaction_id: transaction for transaction in commit.transactions})
         self.guards.update({guard.transaction_id: guard.names for guard in commit.guards})

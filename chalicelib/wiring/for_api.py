@@ -71,11 +71,11 @@ def shared_statuses() -> "RedisStatuses | None":
     url = _redis_url()
     if not url:
         return None
-    from chalicelib.adapters.redis.connection import RedisLine
+    from chalicelib.adapters.redis.connection import RedisConnection
     from chalicelib.adapters.redis.statuses import RedisStatuses
 
     table = settings().tables.credits
-    return RedisStatuses(RedisLine(url), prefix=table, stale_seconds=settings().plugin_status_stale_seconds)
+    return RedisStatuses(RedisConnection(url), prefix=table, stale_seconds=settings().plugin_status_stale_seconds)
 
 
 def _redis_url() -> str:

@@ -12,7 +12,7 @@ import nats.errors
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
-from infra.bridge.looks import CHECK_SECONDS, look, tell
+from infra.bridge.looks import CHECK_SECONDS, look, report
 from infra.bridge.nats_client import NatsClient
 from infra.bridge.parking import Stored
 from infra.bridge.settings import Settings
@@ -111,7 +111,7 @@ class Link:
                 if self.streams != seen.consumed:
                     log.info("streams: consuming %s", ", ".join(seen.consumed))
                 self.streams = seen.consumed
-                tell(seen, self._telemetry)
+                report(seen, self._telemetry)
                 if self._doubt.is_set() or not self._client.is_connected:
                     self._telemetry.report(Part.STREAMS, ok=False, detail=IN_DOUBT)
                 else:

@@ -18,7 +18,7 @@ from infra.bridge.streams import (
     CONSUMER,
     CREDIT,
     REQUEST_SECONDS,
-    UNHAD,
+    STREAM_UNAVAILABLE,
     Requests,
     Stream,
     StreamsError,
@@ -113,7 +113,7 @@ async def _seen(request: Requests, reading: _Reading, settings: Settings) -> Str
         waiting = consumer.get("num_pending", 0) + consumer.get("num_ack_pending", 0)
         floor = consumer.get("ack_floor", {}).get("stream_seq", 0)
         oldest_at = await _oldest(request, reading, floor) if waiting else None
-    except UNHAD as error:
+    except STREAM_UNAVAILABLE as error:
         return known.lost(reason_of(error))
     dropped = _dropped(reading, consumer, made=made)
     paused = bool(consumer.get("paused"))
@@ -242,7 +242,7 @@ def _with_terminated(seen: Look, telemetry: Telemetry) -> Look:
     return replace(seen, streams=streams)
 
 
-def tell(seen: Look, telemetry: Telemetry) -> None:
+def report(seen: Look, telemetry: Telemetry) -> None:
     """Report the look, and log what changed since the last one."""
     before, known = telemetry.look, telemetry.streams or {}
     seen = _with_terminated(seen, telemetry)

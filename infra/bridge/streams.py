@@ -73,7 +73,7 @@ class StreamsError(Exception):
         self.code = code
 
 
-UNHAD: Final = (StreamsError, nats.errors.NoRespondersError, TimeoutError)
+STREAM_UNAVAILABLE: Final = (StreamsError, nats.errors.NoRespondersError, TimeoutError)
 """Errors that mean one stream is unavailable; the connection itself still works."""
 
 
@@ -182,7 +182,7 @@ async def set_up(request: Requests, wanted: Plan, found: Mapping[str, Stream], s
         configuration = {**(new if known is None else known.config), "name": name, "subjects": list(subjects)}
         try:
             answer = await ask(request, f"STREAM.{verb}.{name}", configuration)
-        except UNHAD as error:
+        except STREAM_UNAVAILABLE as error:
             refused[name] = reason_of(error)
         else:
             streams[name] = _stream({"config": configuration, **answer})

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from infra.commands.target import Target
 from infra.deploying.names import stack_name
-from infra.local.description import steering
+from infra.local.description import command_prefix
 
 
 class State(StrEnum):
@@ -46,14 +46,14 @@ def failed(component: str, said: str, then: str) -> Diagnosis:
 def restart(target: Target) -> str:
     """Return the command to run when a component of the system is gone."""
     if target.local is not None:
-        return f"{steering(os.environ)}make run"
+        return f"{command_prefix(os.environ)}make run"
     return f"aws cloudformation describe-stack-events --stack-name {stack_name(target.stage)} --max-items 20"
 
 
 def again(target: Target, words: str) -> str:
     """Return a command of `credits` for the same system."""
     if target.local is not None:
-        return f"{steering(os.environ)}credits {words}"
+        return f"{command_prefix(os.environ)}credits {words}"
     return f"credits {words} --stage {target.stage}"
 
 

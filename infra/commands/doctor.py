@@ -13,7 +13,7 @@ from infra.commands.diagnoses import Diagnosis, State, failed
 from infra.commands.options import AsJson, Profile, Stage
 from infra.commands.output import FOUND, print_json, say, say_beside, screen, visible
 from infra.commands.target import find
-from infra.local.description import FILE_NAME, local_directory, steering
+from infra.local.description import FILE_NAME, command_prefix, local_directory
 
 MARKS = {
     State.OK: Text("✓", style="green"),
@@ -36,7 +36,7 @@ def doctor(
     """
     directory = local_directory(os.environ)
     if stage is None and not (directory / FILE_NAME).exists():
-        none = failed("local stack", f"none runs in {directory}", f"{steering(os.environ)}make run")
+        none = failed("local stack", f"none runs in {directory}", f"{command_prefix(os.environ)}make run")
         _report([none], as_json=as_json)
         return
     _report(list(diagnoses(find(stage, profile), nats)), as_json=as_json)

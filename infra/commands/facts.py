@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from chalicelib.domain.ids import TransactionId
 from chalicelib.domain.movements import Movement, ReversalMovement, grounds, names_of
-from chalicelib.domain.names import DependentMovement, Names
+from chalicelib.domain.names import DependentMovement, FactNames
 from chalicelib.domain.reversals import outdated
 from chalicelib.domain.transactions import Transaction
 from infra.commands.ledger import TargetLedger
@@ -34,7 +34,7 @@ def facts(reader: TargetLedger, movements: Iterable[Movement]) -> dict[Transacti
     asked = {name for movement in wanted.values() for name in names_of(movement)}
     asked |= {name for movement in wanted.values() for name in grounds(movement)}
     stored = reader.transactions(asked)
-    names = Names({}, stored=stored, transactions={})
+    names = FactNames({}, stored=stored, transactions={})
     found: dict[TransactionId, Fact] = {}
     for own, movement in wanted.items():
         transactions = {stored[name].transaction_id: stored[name] for name in names_of(movement) if name in stored}

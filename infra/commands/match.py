@@ -17,7 +17,7 @@ from chalicelib.contracts.order_events import ParkedOrders, event, line_of, memb
 from chalicelib.contracts.order_files import Form, OrderFile
 from chalicelib.domain.findings import Unreadable
 from chalicelib.domain.ids import MerchantId, instant
-from chalicelib.domain.source_orders import BadRow, Difference, Kinds, NotOrdersError, SourceOrder
+from chalicelib.domain.source_orders import BadRow, Difference, DifferenceKind, NotOrdersError, SourceOrder
 from chalicelib.domain.transactions import Transaction
 from chalicelib.usecases.matching import AROUND, Matching
 from infra.commands import letters
@@ -61,7 +61,7 @@ def match(
         reader, parked = TargetLedger(target), ParkedOrders(lambda seen: _look(target, seen))
         matching = Matching(scratch=scratch, lookup=reader.transactions, parked=parked.holds, now=datetime.now(UTC))
         kept = _differences(target, matching, file, shop, report, visible=not as_json)
-        bad = matching.found[Kinds.BAD_ROW] + matching.found[Kinds.DOUBLED]
+        bad = matching.found[DifferenceKind.BAD_ROW] + matching.found[DifferenceKind.DOUBLED]
         sent = _fixed(context, target, matching, yes=yes) if fix and not bad else 0
         _tell(matching, kept, sent, as_json=as_json)
     if fix and bad:
@@ -138,7 +138,7 @@ def _look(target: Target, seen: Callable[[Letter], bool]) -> None:
 
 def _fixed(context: typer.Context, target: Target, matching: Matching, *, yes: bool) -> int:
     """Send what is missing, if --fix asks for it and the question is confirmed; return how many events that were."""
-    to_send = matching.found[Kinds.MISSING] + matching.found[Kinds.REFUND_MISSING]
+    to_send = matching.found[DifferenceKind.MISSING] + matching.found[DifferenceKind.REFUND_MISSING]
     if not to_send:
         return 0
     confirm(target, f"send {to_send:,} events.", yes=yes)

@@ -15,7 +15,7 @@ import typer
 
 from chalicelib.domain.errors import CreditsError, RetryLater
 from infra.commands.output import aside
-from infra.local.description import steering
+from infra.local.description import command_prefix
 
 WORDS: Final = "infra.commands.repeating.words"
 """Where a context keeps the words that the whole command was called with."""
@@ -47,7 +47,7 @@ def _command(context: typer.Context, more: Sequence[str]) -> str:
     words = [_PASSWORD.sub(r"\1:***@", word) for word in context.meta[WORDS]]
     # After this word the parser takes no options.
     end = words.index("--") if "--" in words else len(words)
-    found_by = "" if context.params["stage"] else steering(os.environ)
+    found_by = "" if context.params["stage"] else command_prefix(os.environ)
     return found_by + shlex.join(["credits", *words[:end], *more, *_of_the_environment(context), *words[end:]])
 
 

@@ -19,7 +19,7 @@ from chalicelib.contracts.sources.webhooks import SourceTerms, Webhook
 from chalicelib.domain.errors import Rejected
 from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.links import LinkKind, merchant_of_name
-from chalicelib.usecases.linking import Linking, Names
+from chalicelib.usecases.linking import Linking, WebhookNames
 from infra.commands.api import Answer, ApiSilentError, post
 from infra.commands.effects import Result, as_json, await_effects, say_effects
 from infra.commands.events import TERMS
@@ -165,7 +165,7 @@ def _read(target: Target, signing: Signing, body: bytes, *, checked: bool) -> Fo
 
 def _merchant(target: Target, webhook: Webhook, *, opens: bool) -> MerchantId | None:
     linking = Linking(DynamoDBLinks(target.client("dynamodb"), table=target.links_table))
-    names = Names(merchant_id=webhook.merchant_id, name=webhook.name, payment_names=webhook.payment_names)
+    names = WebhookNames(merchant_id=webhook.merchant_id, name=webhook.name, payment_names=webhook.payment_names)
     (found,) = linking.merchants([names])
     if found is None and opens and webhook.name is not None:
         return merchant_of_name(webhook.name)

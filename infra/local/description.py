@@ -60,7 +60,7 @@ def local_directory(environment: Mapping[str, str]) -> Path:
     return Path(environment.get("LOCAL_DIR") or ROOT / ".local").absolute()
 
 
-def steering(environment: Mapping[str, str]) -> str:
+def command_prefix(environment: Mapping[str, str]) -> str:
     """Return what a shell needs before a command that is to find this stack: its `LOCAL_DIR`, or nothing for .local."""
     directory = local_directory(environment)
     return "" if directory == ROOT / ".local" else f"LOCAL_DIR={shlex.quote(short(directory))} "

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from infra.local.connected import CONNECTED
-from infra.local.description import Description, short, steering
+from infra.local.description import Description, command_prefix, short
 from infra.local.keeping import Keeping
 from infra.local.shops import DEMO_SHOP, LOST_ORDER, PAST_SHOP, SALES, SHOPS
 from infra.packaging.region import REGION
@@ -21,7 +21,7 @@ PAST = (
 
 def command_of(environment: Mapping[str, str]) -> str:
     """Return how the command line is called for this stack, from the repository's root."""
-    return f"{steering(environment)}.venv/bin/credits"
+    return f"{command_prefix(environment)}.venv/bin/credits"
 
 
 def places(description: Description, directory: str, command: str) -> Mapping[str, str]:

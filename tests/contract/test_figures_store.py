@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 
 from chalicelib.adapters.dynamodb.figures import DynamoDBFigures
 from chalicelib.domain.errors import RetryLater
-from chalicelib.domain.figures import BUCKETS, Change, Figures, change, contribution, recount
+from chalicelib.domain.figures import BUCKETS, Figures, FiguresChange, change, contribution, recount
 from chalicelib.domain.ledger import Account
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.transactions import Total
@@ -66,7 +66,7 @@ def some(name: str = "shop", *, balance: int = 7, version: int = 1, totals: Any 
     return replace(account, totals=EVERY_KIND if totals is None else totals)
 
 
-def first(account: Account) -> Change:
+def first(account: Account) -> FiguresChange:
     wanted = change(account, None)
     assert wanted is not None
     return wanted
@@ -112,7 +112,7 @@ def test_one_merchant_that_stands_elsewhere_holds_up_the_whole_write(store: Figu
     standing, neighbour = some(version=2), some("neighbour")
     store.count(0, [first(standing)])
     before = contribution(some(version=known)) if known else None
-    stale = Change(merchant_id=standing.merchant_id, before=before, after=contribution(some(version=9)))
+    stale = FiguresChange(merchant_id=standing.merchant_id, before=before, after=contribution(some(version=9)))
 
     assert not store.count(0, [first(neighbour), stale])
 

@@ -18,7 +18,7 @@ from chalicelib.contracts.order_files import Form, OrderFile
 from chalicelib.domain.ids import TransactionId, instant, transaction_id
 from chalicelib.domain.movements import order_key
 from chalicelib.domain.orders import Tally
-from chalicelib.domain.source_orders import BadRow, Difference, Kinds, NotOrdersError, SourceOrder
+from chalicelib.domain.source_orders import BadRow, Difference, DifferenceKind, NotOrdersError, SourceOrder
 from chalicelib.domain.transactions import Transaction
 from chalicelib.usecases.matching import Matching
 from infra.commands import letters, match
@@ -314,7 +314,7 @@ class Planted:
         self._transaction = written.history(SHOP)[1]
         self._begin = NOW - timedelta(days=30)
         self.ids: dict[TransactionId, int] = {}
-        self.expected: dict[str, set[str]] = {kind.value: set() for kind in Kinds}
+        self.expected: dict[str, set[str]] = {kind.value: set() for kind in DifferenceKind}
         with path.open("w", newline="") as file:
             writer = csv.DictWriter(file, COLUMNS)
             writer.writeheader()
@@ -359,7 +359,7 @@ class Planted:
 def test_a_hundred_thousand_lines_with_faults_of_every_kind_name_each_and_invent_none(tmp_path: Path) -> None:
     path = tmp_path / "orders.csv"
     planted = Planted(100_000, path)
-    found: dict[str, set[str]] = {kind.value: set() for kind in Kinds}
+    found: dict[str, set[str]] = {kind.value: set() for kind in DifferenceKind}
     lines: Callable[[Difference], str] = lambda one: one.order_id or f"line {one.line}"  # noqa: E731
     with path.open("rb") as file, closing(sqlite3.connect(tmp_path / "s.sqlite")) as scratch:
         matching = Matching(

@@ -15,7 +15,7 @@ from redis import Redis
 
 from chalicelib.adapters.parameters import Parameter, ParameterError
 from chalicelib.adapters.redis import connection
-from chalicelib.adapters.redis.connection import RedisLine
+from chalicelib.adapters.redis.connection import RedisConnection
 from chalicelib.adapters.redis.statuses import RedisStatuses
 from chalicelib.domain.freeze import Freeze
 from chalicelib.domain.ids import instant
@@ -53,7 +53,7 @@ def held(server: str) -> Iterator[Redis]:
 
 @contextmanager
 def connected(url: str, now: datetime = NOW) -> Iterator[RedisStatuses]:
-    with closing(RedisLine(url)) as line:
+    with closing(RedisConnection(url)) as line:
         yield RedisStatuses(line, prefix="credits", stale_seconds=STALE_SECONDS, clock=lambda: now)
 
 

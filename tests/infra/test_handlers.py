@@ -24,7 +24,7 @@ sys.path.insert(0, sys.argv[1])
 from chalicelib.adapters.redis import connection, statuses as module
 from chalicelib.domain.plugin_status import KnownStatus
 module.READ_SECONDS = module.WRITE_SECONDS = 5
-line, now = connection.RedisLine(sys.argv[2]), datetime.now(UTC)
+line, now = connection.RedisConnection(sys.argv[2]), datetime.now(UTC)
 statuses = module.RedisStatuses(line, prefix="credits", stale_seconds=300)
 statuses.write({"shop": KnownStatus(version=7, enabled=True, as_of=now)}, now=now)
 print(statuses.read(["shop"])["shop"].version)

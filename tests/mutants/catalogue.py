@@ -83,8 +83,8 @@ MUTANTS = (
         "a correlation id cut instead of dropped",
         (
             VALUES,
-            "OptionalTrace = Annotated[str | None, lenient(lambda value, _: text_id(value, longest=KEY_LENGTH_MAX))]",
-            "OptionalTrace = Annotated[\n    str | None,\n"
+            "OptionalCorrelationId = Annotated[str | None, lenient(lambda value, _: text_id(value, longest=KEY_LENGTH_MAX))]",
+            "OptionalCorrelationId = Annotated[\n    str | None,\n"
             "    lenient(lambda value, _: text_id(value[:KEY_LENGTH_MAX] if isinstance(value, str) else value, "
             "longest=KEY_LENGTH_MAX)),\n]",
         ),
@@ -970,11 +970,11 @@ MUTANTS = (
     ),
     _mutant(
         "a rebuild that starts the version anew",
-        (AUDIT, "version=version_never_had(account.version, now=now),", "version=account.version + 1,"),
+        (AUDIT, "version=unused_version(account.version, now=now),", "version=account.version + 1,"),
     ),
     _mutant(
         "a threshold set with the next version",
-        (OVERRIDING, "version=version_never_had(account.version, now=now))", "version=account.version + 1)"),
+        (OVERRIDING, "version=unused_version(account.version, now=now))", "version=account.version + 1)"),
     ),
     _mutant(
         "a rebuild that leaves tallies as they are",

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import TypeVar
 from uuid import NAMESPACE_DNS, uuid5
 
-from chalicelib.domain.freeze import FreezeMovement, Note
+from chalicelib.domain.freeze import FreezeMovement, FreezeNote
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, open_account
 from chalicelib.domain.movements import (
@@ -96,15 +96,15 @@ def freezing(
     of: MerchantId = SHOP,
 ) -> FreezeMovement:
     """Return that an admin freezes the account, until an instant or without an end."""
-    return _frozen(adjustment_id, Note.FROZEN, of, reason, until)
+    return _frozen(adjustment_id, FreezeNote.FROZEN, of, reason, until)
 
 
 def unfreezing(adjustment_id: str = "u1", *, reason: str = "settled", of: MerchantId = SHOP) -> FreezeMovement:
     """Return that an admin unfreezes the account."""
-    return _frozen(adjustment_id, Note.UNFROZEN, of, reason, None)
+    return _frozen(adjustment_id, FreezeNote.UNFROZEN, of, reason, None)
 
 
-def _frozen(adjustment_id: str, note: Note, of: MerchantId, reason: str, until: Instant | None) -> FreezeMovement:
+def _frozen(adjustment_id: str, note: FreezeNote, of: MerchantId, reason: str, until: Instant | None) -> FreezeMovement:
     return FreezeMovement(
         merchant_id=of,
         key=f"MANUAL_ADJUSTMENT_{adjustment_id}",

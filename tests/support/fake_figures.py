@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 
-from chalicelib.domain.figures import Change, Counted, Figures, total
+from chalicelib.domain.figures import Counted, Figures, FiguresChange, total
 from chalicelib.domain.ids import MerchantId
 
 ITEMS_MAX = 100
@@ -39,7 +39,7 @@ class FakeFigures:
         with self._lock:
             return {merchant: self.merchants[merchant] for merchant in asked if merchant in self.merchants}
 
-    def count(self, bucket: int, changes: Sequence[Change]) -> bool:
+    def count(self, bucket: int, changes: Sequence[FiguresChange]) -> bool:
         """Write all changes and add to the bucket's sums, or nothing of it."""
         if len(changes) + 1 > ITEMS_MAX:
             raise ValueError(f"a write holds {ITEMS_MAX} items, this one {len(changes) + 1}")

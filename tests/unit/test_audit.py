@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain.audit import audit, compared, plausible, rebuilt
-from chalicelib.domain.due import bring
+from chalicelib.domain.due import post_due
 from chalicelib.domain.findings import Drift, Unreadable
 from chalicelib.domain.ids import Instant, TransactionId
 from chalicelib.domain.ledger import Account, Crossing
@@ -384,7 +384,7 @@ def test_the_end_of_a_grace_is_published_after_a_rebuild_unless_it_was_before(kn
     ledger, terms = FakeLedger(), TimeTerms(grace=GraceTerms(hours=1))
     settle(ledger, [trial(1), order("1")], now=NOON, default_threshold=0, terms=terms)
     running, transactions, later = ledger.accounts[SHOP], ledger.history(SHOP), days_after(NOON, 1)
-    over = bring(running, terms=terms, default_threshold=0, now=later).account
+    over = post_due(running, terms=terms, default_threshold=0, now=later).account
     account = {"gone": None, "running": running, "over": replace(over, updated_at=later)}[known]
     walk = walk_of(transactions)
     compared(walk, account)
@@ -392,7 +392,7 @@ def test_the_end_of_a_grace_is_published_after_a_rebuild_unless_it_was_before(kn
     after = rebuilt(walk, account, now=later)
 
     assert found(after, transactions) == []
-    brought = bring(after, terms=terms, default_threshold=0, now=days_after(later, 1))
+    brought = post_due(after, terms=terms, default_threshold=0, now=days_after(later, 1))
     ended = [CrossingType.GRACE_ENDED, CrossingType.PLUGIN_STATUS_CHANGED]
     assert [one.type for one in brought.crossings] == ([] if known == "over" else ended)
 

@@ -10,7 +10,7 @@ from typing import Any
 import nats.errors
 import pytest
 
-from infra.bridge.looks import look, tell
+from infra.bridge.looks import look, report
 from infra.bridge.states import Look, StreamState
 from infra.bridge.streams import ADJUSTMENTS, CREDIT, UPSTREAM, StreamsError
 from infra.bridge.subjects import ADJUSTMENT_TYPE, OUTBOUND_TYPES
@@ -285,15 +285,15 @@ def test_each_change_is_logged_once_and_shows_in_the_parts(caplog: pytest.LogCap
     telemetry, server = Telemetry(), FakeJetStream.with_streams(SHOPIFY=["evt.shopify.>"])
     server.refuse = {"CONSUMER.DURABLE.CREATE.SHOPIFY": "not today"}
     for _ in range(2):
-        tell(asyncio.run(look(server, settings(), telemetry.streams)), telemetry)
+        report(asyncio.run(look(server, settings(), telemetry.streams)), telemetry)
     assert not telemetry.parts[Part.STREAMS].ok
     assert telemetry.parts[Part.STREAMS].detail.startswith("SHOPIFY: ")
     server.refuse = {}
     for _ in range(2):
-        tell(asyncio.run(look(server, settings(), telemetry.streams)), telemetry)
+        report(asyncio.run(look(server, settings(), telemetry.streams)), telemetry)
     assert telemetry.parts[Part.STREAMS].ok
     del server.consumers["SHOPIFY"]
-    tell(asyncio.run(look(server, settings(), telemetry.streams)), telemetry)
+    report(asyncio.run(look(server, settings(), telemetry.streams)), telemetry)
     lines = [record.getMessage() for record in caplog.records if record.name.endswith("looks")]
     told = [line for line in lines if line.startswith("stream SHOPIFY: ")]
     assert [line.split(": ")[1] for line in told] == [
@@ -307,7 +307,7 @@ def test_each_change_is_logged_once_and_shows_in_the_parts(caplog: pytest.LogCap
 def test_the_metrics_know_each_stream() -> None:
     telemetry, server = Telemetry(), FakeJetStream.with_streams(SHOPIFY=["evt.shopify.>"])
     server.consumers["SHOPIFY"] = consumer(num_pending=7)
-    tell(asyncio.run(look(server, settings(), None)), telemetry)
+    report(asyncio.run(look(server, settings(), None)), telemetry)
     text = telemetry.exposition().decode()
     assert 'credits_bridge_stream_waiting_messages{stream="SHOPIFY"} 7.0' in text
     assert 'credits_bridge_stream_up{stream="SHOPIFY"} 1.0' in text

@@ -7,7 +7,7 @@ from dataclasses import replace
 from random import Random
 
 from chalicelib.domain.errors import Code, RetryLater
-from chalicelib.domain.figures import BUCKETS, Change, Figures, bucket, recount
+from chalicelib.domain.figures import BUCKETS, Figures, FiguresChange, bucket, recount
 from chalicelib.domain.ledger import Account
 from chalicelib.usecases.counting import MERCHANTS_PER_WRITE, ROUND_MARGIN_SECONDS, ROUNDS_MAX, count
 from tests.support.builders import account_of, merchant
@@ -104,7 +104,7 @@ def test_a_bucket_that_stays_busy_hands_its_merchants_back_and_no_others() -> No
     busy = bucket(accounts[0].merchant_id)
 
     class OneBucketBusy(FakeFigures):
-        def count(self, bucket: int, changes: Sequence[Change]) -> bool:
+        def count(self, bucket: int, changes: Sequence[FiguresChange]) -> bool:
             if bucket == busy:
                 raise BUSY
             return super().count(bucket, changes)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.domain.audit import audit
-from chalicelib.domain.ids import Instant, version_never_had
+from chalicelib.domain.ids import Instant, unused_version
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.statements import (
     MONTHS_CLOSED_MAX,
@@ -125,7 +125,7 @@ def test_an_account_that_slept_for_ages_closes_its_latest_months_only() -> None:
 def test_a_rebuild_of_an_account_that_was_behind_ends_no_day_and_no_month() -> None:
     before = replace(account_of(4), sequence=5, last_transaction_at=Instant("2026-10-30T10:00:00.000Z"))
     now = Instant("2026-11-11T00:00:00.000Z")
-    version = version_never_had(before.version, now=now)
+    version = unused_version(before.version, now=now)
     rebuilt = replace(before, sequence=9, version=version, last_transaction_at=Instant("2026-11-10T10:00:00.000Z"))
 
     assert turn(before, rebuilt) is None, "transactions 6 and 7 may be October's"

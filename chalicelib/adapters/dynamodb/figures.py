@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib.adapters.dynamodb.batch_read import Item, batch_read
 from chalicelib.adapters.dynamodb.faults import BUSY, FAILED_CONDITION, TRANSIENT, transient_faults
-from chalicelib.domain.figures import BUCKETS, Change, Counted, Figures, total
+from chalicelib.domain.figures import BUCKETS, Counted, Figures, FiguresChange, total
 from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.transactions import Total
@@ -41,7 +41,7 @@ class DynamoDBFigures:
             found[merchant_id] = Counted(version=int(item["version"]["N"]), figures=_figures_from(item))
         return found
 
-    def count(self, bucket: int, changes: Sequence[Change]) -> bool:
+    def count(self, bucket: int, changes: Sequence[FiguresChange]) -> bool:
         """Write the merchants' items and add to the bucket's sums in one TransactWriteItems, or nothing of it."""
         actions = [self._counted_action(change) for change in changes]
         if sums := _attributes(total(change.difference for change in changes)):
@@ -80,7 +80,7 @@ class DynamoDBFigures:
             return False
         return True
 
-    def _counted_action(self, change: Change) -> Item:
+    def _counted_action(self, change: FiguresChange) -> Item:
         item = {
             "id": {"S": f"{_MERCHANT}{change.merchant_id}"},
             "version": {"N": str(change.after.version)},

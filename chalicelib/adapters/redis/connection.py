@@ -30,7 +30,7 @@ PROBE_SECONDS = 0.03
 """How fast Redis must answer a background try to be used again."""
 
 
-class RedisLine:
+class RedisConnection:
     """Answers commands within the time that each caller has for it, or not at all.
 
     Connects at once, in the background. One thread at a time may use it. After a failure or timeout it answers nothing

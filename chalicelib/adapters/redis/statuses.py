@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from chalicelib.adapters.redis.connection import RedisLine
+from chalicelib.adapters.redis.connection import RedisConnection
 from chalicelib.domain.due import as_of
 from chalicelib.domain.figures import newest
 from chalicelib.domain.ids import Instant, MerchantId, instant
@@ -61,7 +61,7 @@ class RedisStatuses:
 
     def __init__(
         self,
-        line: RedisLine,
+        line: RedisConnection,
         *,
         prefix: str,
         stale_seconds: int,

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 
 from chalicelib.domain.debt import DEBT
-from chalicelib.domain.freeze import FREEZE, UNTIL, Note
+from chalicelib.domain.freeze import FREEZE, UNTIL, FreezeNote
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Direction, Policy
 from chalicelib.domain.transactions import Transaction
 
-OF_PAYMENTS = frozenset({Kind.REVERSAL, Kind.REVERSAL_RETURNED, Kind.DEBT_REPAID})
+ALWAYS_TOLD = frozenset({Kind.REVERSAL, Kind.REVERSAL_RETURNED, Kind.DEBT_REPAID})
 """The kinds of transactions that a story always tells: they are rare, and the shop asks about them."""
 
 _VERBS: Mapping[Kind, str] = {
@@ -34,7 +34,7 @@ def movement_sentence(transaction: Transaction) -> str:
         return f"{moved} lapsed at {transaction.reference_id}."
     if transaction.kind in (Kind.EDIT_ADDED, Kind.EDIT_REMOVED):
         return _edit(transaction)
-    if transaction.kind in OF_PAYMENTS:
+    if transaction.kind in ALWAYS_TOLD:
         return _went_back(transaction)
     if FREEZE in transaction.metadata:
         return _freeze(transaction)
@@ -53,10 +53,10 @@ def frozen_sentence(admin_id: str, reason: str, until: str | None) -> str:
 def _freeze(transaction: Transaction) -> str:
     """Return what a transaction did to a freeze, in a sentence."""
     metadata = transaction.metadata
-    if metadata[FREEZE] == Note.ENDED:
+    if metadata[FREEZE] == FreezeNote.ENDED:
         return f"The freeze ended at {transaction.reference_id}, as it was set."
     admin, reason, until = (str(metadata.get(name, "")) for name in ("admin_id", "reason", UNTIL))
-    if metadata[FREEZE] == Note.FROZEN:
+    if metadata[FREEZE] == FreezeNote.FROZEN:
         return frozen_sentence(admin, reason, until)
     return f"{admin or 'An admin'} unfroze the account{f': {reason}' if reason else ''}."
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from chalicelib.contracts.api.model import Model
-from chalicelib.contracts.api.sentences import OF_PAYMENTS, credits_text, frozen_sentence, movement_sentence
+from chalicelib.contracts.api.sentences import ALWAYS_TOLD, credits_text, frozen_sentence, movement_sentence
 from chalicelib.contracts.api.sentences_time import GRACE_ENDS, grace_sentence, level_sentence
 from chalicelib.contracts.outbound.published import PublishedEvent, crossing_event, transaction_event
 from chalicelib.domain.closure import deciding_transaction, status_reason, status_since, status_transaction
@@ -216,7 +216,7 @@ def _chapter(previous: Transaction | None, transaction: Transaction, *, decides:
         time=transaction.created_at,
     )
     opening = transaction.sequence == 1
-    always = transaction.kind in OF_PAYMENTS or FREEZE in transaction.metadata
+    always = transaction.kind in ALWAYS_TOLD or FREEZE in transaction.metadata
     if not (derived.crossings or changed or opening or decides or always):
         return None
     published = transaction_event(transaction)
@@ -297,7 +297,7 @@ def _since_then(account: Account, decided: Transaction | None, excerpt: Excerpt)
     later = [
         transaction
         for transaction in excerpt.transactions
-        if transaction.sequence >= decided.sequence and transaction.shortfall and transaction.kind not in OF_PAYMENTS
+        if transaction.sequence >= decided.sequence and transaction.shortfall and transaction.kind not in ALWAYS_TOLD
     ]
     if not later:
         return None

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from chalicelib.contracts.event_types import ADJUSTED
 from chalicelib.contracts.inbound.envelopes import Envelope, validated
 from chalicelib.contracts.inbound.payloads import AdjustmentRequest
-from chalicelib.contracts.values import Id, Merchant, OptionalTrace, whole
+from chalicelib.contracts.values import Id, Merchant, OptionalCorrelationId, whole
 from chalicelib.domain.errors import Code, CreditsError, Rejected
 from chalicelib.domain.movements import FixedMovement
 from chalicelib.domain.orders import CREDITS_MAX
@@ -32,7 +32,7 @@ class ThresholdRequest(BaseModel):
         Annotated[int, whole(0, CREDITS_MAX, "a threshold is a whole number from 0 to {most}, or null")] | None
     )
     admin_id: Id
-    correlation_id: OptionalTrace = None
+    correlation_id: OptionalCorrelationId = None
 
 
 def adjustment(request: Any) -> tuple[FixedMovement, AdjustmentRequest]:

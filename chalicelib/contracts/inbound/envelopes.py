@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from chalicelib.contracts.decoding import read_object
-from chalicelib.contracts.values import OptionalKey, OptionalTime, OptionalTrace, Reading
+from chalicelib.contracts.values import OptionalCorrelationId, OptionalKey, OptionalTime, Reading
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.ids import Instant, merchant_id
 
@@ -44,7 +44,7 @@ class Envelope(BaseModel):
 
     event_id: OptionalKey = None
     event_type: str = Field(max_length=255)
-    correlation_id: OptionalTrace = None
+    correlation_id: OptionalCorrelationId = None
     idempotency_key: OptionalKey = None
     timestamp: OptionalTime = None
     occurred_at: OptionalTime = None

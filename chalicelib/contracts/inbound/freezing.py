@@ -6,9 +6,9 @@ from pydantic import BaseModel, ConfigDict
 
 from chalicelib.contracts.inbound.envelopes import validated
 from chalicelib.contracts.inbound.expiry import End
-from chalicelib.contracts.values import Id, Merchant, OptionalTrace, Reason
+from chalicelib.contracts.values import Id, Merchant, OptionalCorrelationId, Reason
 from chalicelib.domain.errors import Code, Rejected
-from chalicelib.domain.freeze import FreezeMovement, Note
+from chalicelib.domain.freeze import FreezeMovement, FreezeNote
 from chalicelib.domain.movements import adjustment_key
 
 
@@ -20,7 +20,7 @@ class _Asked(BaseModel):
     merchant_id: Merchant
     admin_id: Id
     adjustment_id: Id
-    correlation_id: OptionalTrace = None
+    correlation_id: OptionalCorrelationId = None
 
 
 class FreezeRequest(_Asked):
@@ -53,6 +53,6 @@ def freezing(request: Any) -> FreezeMovement:
         reference_id=asked.adjustment_id,
         correlation_id=asked.correlation_id,
         metadata={name: text for name, text in kept.items() if text is not None},
-        note=Note.FROZEN if isinstance(asked, FreezeRequest) else Note.UNFROZEN,
+        note=FreezeNote.FROZEN if isinstance(asked, FreezeRequest) else FreezeNote.UNFROZEN,
         until=asked.until if isinstance(asked, FreezeRequest) else None,
     )

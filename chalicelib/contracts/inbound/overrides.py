@@ -14,7 +14,7 @@ from pydantic import (
 
 from chalicelib.contracts.inbound.adjustments import ThresholdRequest
 from chalicelib.contracts.inbound.envelopes import validated
-from chalicelib.contracts.values import Id, Merchant, OptionalTrace
+from chalicelib.contracts.values import Id, Merchant, OptionalCorrelationId
 from chalicelib.domain.alerts import AT_MOST, LEVELS_MAX, NAME_PATTERN, Level, Levels, Unit, checked, least
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.orders import CREDITS_MAX
@@ -49,7 +49,7 @@ class LevelsRequest(BaseModel):
     merchant_id: Merchant
     levels: Annotated[list[AlertLevel], Field(max_length=LEVELS_MAX, json_schema_extra={"uniqueItems": True})] | None
     admin_id: Id
-    correlation_id: OptionalTrace = None
+    correlation_id: OptionalCorrelationId = None
 
     def own(self) -> Levels | None:
         """Return the levels, None for the fleet's."""
@@ -79,7 +79,7 @@ class GraceRequest(BaseModel):
     merchant_id: Merchant
     grace: GraceLimits | None
     admin_id: Id
-    correlation_id: OptionalTrace = None
+    correlation_id: OptionalCorrelationId = None
 
     def own(self) -> GraceTerms | None:
         """Return the limits, None for the fleet's."""
