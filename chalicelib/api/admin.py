@@ -96,7 +96,7 @@ def unfreeze(call: Call, merchant_id: str) -> Reply:
 @routes.get("/api/v1/credits/admin/zero-balance", access=Access.ADMIN, summary="Accounts without credits")
 def zero_balance(call: Call) -> Reply:
     """Return a page of the accounts without credits, by cursor."""
-    from chalicelib.api.level_listing import zero_page
+    from chalicelib.api.balance_listing import zero_page
 
     return zero_page(call, lists=for_api.balance_lists(), key=for_api.cursor_key())
 
@@ -107,7 +107,7 @@ def low_balance(call: Call) -> Reply:
 
     `threshold` excludes accounts with more credits than that; an account above its own threshold is never listed.
     """
-    from chalicelib.api.level_listing import low_page
+    from chalicelib.api.balance_listing import low_page
 
     return low_page(call, lists=for_api.balance_lists(), key=for_api.cursor_key())
 

@@ -30,7 +30,7 @@ def merchants(call: Call) -> Reply:
 
     search = (call.text("search") or "").strip()
     if call.choice("status", ["DISABLED"]) is not None:
-        from chalicelib.api.level_listing import off_page
+        from chalicelib.api.balance_listing import off_page
 
         if search:
             raise bad_request("status", "Give a search or a status, not both.")

@@ -1,4 +1,4 @@
-"""The one door of every route: request in, answer or problem out, one log line.
+"""What every route shares: request in, answer or problem out, one log line.
 
 Whatever a route raises leaves as a problem body without internals; CORS, correlation and request id are on
 every answer. No pydantic here: a route returns its body as text.

@@ -180,7 +180,7 @@ class _Write:
             return
         change = self._tallies.get(order_id)
         before = change.before if change else order.tally
-        self._tallies[order_id] = TallyChange(order=order_id, before=before, after=tally, time=time)
+        self._tallies[order_id] = TallyChange(transaction_id=order_id, before=before, after=tally, time=time)
 
     def _untotalled(self, movement: RefundMovement) -> bool:
         """Whether the refund's order is known, and no total of it."""

@@ -119,7 +119,7 @@ class Crossing:
 class TallyChange:
     """The tally of a stored transaction, an order's or a payment's, before (None: as it was recorded) and after."""
 
-    order: TransactionId
+    transaction_id: TransactionId
     before: Tally | None
     after: Tally
     time: Instant
@@ -239,11 +239,11 @@ def _passed(transaction: Transaction, low_before: int) -> Iterator[tuple[Crossin
             yield CrossingType.GRACE_STARTED, limits(metadata)
         elif note in ENDS:
             yield CrossingType.GRACE_ENDED, {"reason": ENDS[GraceNote(str(note))]}
-    if CLOSED not in metadata and (turned := _turned(transaction)) is not None:
-        yield turned, {}
+    if CLOSED not in metadata and (switch := _switched(transaction)) is not None:
+        yield switch, {}
 
 
-def _turned(transaction: Transaction) -> CrossingType | None:
+def _switched(transaction: Transaction) -> CrossingType | None:
     """Return how a transaction switched the plugin of an account that is not closed, None where it did not."""
     if (plugin := transaction.metadata.get(PLUGIN)) is not None:
         return CrossingType.FROZEN if plugin == OFF else CrossingType.UNFROZEN

@@ -87,7 +87,7 @@ NOTHING = Closing()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
+class DayOver:
     """A day that is over: its last sequence, and the months that ended before the next transaction."""
 
     merchant_id: MerchantId
@@ -98,7 +98,7 @@ class Turn:
     months: tuple[Month, ...]
 
 
-def turn(before: Account, after: Account) -> Turn | None:
+def day_over(before: Account, after: Account) -> DayOver | None:
     """Return the day and months that a write shows to be over, None if it is on the previous transaction's day.
 
     Only the write of the next transactions shows it. A rebuild, which leaves out versions, may start from an account
@@ -107,10 +107,10 @@ def turn(before: Account, after: Account) -> Turn | None:
     last, next_one = before.last_transaction_at, after.last_transaction_at
     if last is None or next_one is None or after.version != before.version + 1:
         return None
-    return turned(before.merchant_id, last, next_one, Closing.of(before))
+    return day_between(before.merchant_id, last, next_one, Closing.of(before))
 
 
-def turned(merchant_id: MerchantId, last: Instant, next_one: Instant, closing: Closing) -> Turn | None:
+def day_between(merchant_id: MerchantId, last: Instant, next_one: Instant, closing: Closing) -> DayOver | None:
     """Return the day and months that are over between two neighbouring transactions, None if they are of one day.
 
     `closing` is the account after the last one, all of its counters known.
@@ -120,7 +120,7 @@ def turned(merchant_id: MerchantId, last: Instant, next_one: Instant, closing: C
     assert closing.totals is not None, "an account's closing holds them"
     assert closing.total_shortfall is not None, "the same"
     months = tuple(_months(month_of(last), month_of(next_one)))
-    return Turn(
+    return DayOver(
         merchant_id=merchant_id,
         month=month_of(last),
         day=day_of_month(last),

@@ -103,11 +103,13 @@ class Tallies:
         """Yield the proven tally of every order and payment whose transaction has another."""
         for order_id, order in self._orders.items():
             if order.recorded != order.proven:
-                yield TallyChange(order=order_id, before=order.transaction.tally, after=order.proven, time=order.time)
+                yield TallyChange(
+                    transaction_id=order_id, before=order.transaction.tally, after=order.proven, time=order.time
+                )
         for payment_id, payment in self._payments.payments.items():
             if payment.wrong:
                 yield TallyChange(
-                    order=payment_id, before=payment.recorded, after=payment.replayed, time=payment.reversed_at
+                    transaction_id=payment_id, before=payment.recorded, after=payment.replayed, time=payment.reversed_at
                 )
 
     def _replay(self, transaction: Transaction) -> tuple[Drift, str] | None:

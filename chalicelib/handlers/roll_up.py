@@ -16,7 +16,7 @@ from chalicelib.domain.errors import RetryLater
 from chalicelib.domain.figures import Figures
 from chalicelib.domain.ids import Instant
 from chalicelib.domain.ledger import Account
-from chalicelib.domain.statements import turn
+from chalicelib.domain.statements import day_over
 from chalicelib.handlers.stream_records import (
     Failures,
     coming_back,
@@ -49,7 +49,7 @@ def roll_up(event: DynamoDBEvent) -> Failures:
     figures = for_figures.figures()
     uncounted = count(figures, [account for _, account in accounts], time=call)
     failed += [number for number, account in accounts if account.merchant_id in uncounted]
-    failed += _note_turns(records, {number for number, _ in accounts} - set(failed), call)
+    failed += _note_days_over(records, {number for number, _ in accounts} - set(failed), call)
     failed += _enlist(records, dict(accounts), set(failed), call)
     if call.remaining_seconds() >= ROUND_MARGIN_SECONDS:
         read = {number for number, _ in accounts}
@@ -78,7 +78,7 @@ def _read(records: Sequence[Mapping[str, Any]], time: CallTime) -> tuple[list[tu
     return accounts, failed
 
 
-def _note_turns(records: Sequence[Mapping[str, Any]], read: set[str], call: CallTime) -> list[str]:
+def _note_days_over(records: Sequence[Mapping[str, Any]], read: set[str], call: CallTime) -> list[str]:
     """Keep the ends of days and months that the records show, and return the numbers of those that failed.
 
     Only those in `read` are looked at. An account that was never counted keeps its ends all the same.
@@ -90,7 +90,7 @@ def _note_turns(records: Sequence[Mapping[str, Any]], read: set[str], call: Call
         if ends is None or number not in read or "OldImage" not in images:
             continue
         try:
-            over = turn(account_from(images["OldImage"]), account_from(images["NewImage"]))
+            over = day_over(account_from(images["OldImage"]), account_from(images["NewImage"]))
             if over is None:
                 continue
             if call.remaining_seconds() < ROUND_MARGIN_SECONDS:

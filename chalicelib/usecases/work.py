@@ -197,7 +197,9 @@ class Work:
         self.stored.update({transaction.transaction_id: transaction for transaction in commit.transactions})
         self.guards.update({guard.transaction_id: guard.names for guard in commit.guards})
         for change in commit.tallies:
-            self.stored[change.order] = replace(self.stored[change.order], tally=change.after, refunded_at=change.time)
+            self.stored[change.transaction_id] = replace(
+                self.stored[change.transaction_id], tally=change.after, refunded_at=change.time
+            )
 
     def refused(self, refused: Refused) -> bool:
         """Take over the current state from a refusal, and return whether it holds a transaction or a guard."""

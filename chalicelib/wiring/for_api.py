@@ -13,8 +13,8 @@ from chalicelib.settings import settings
 if TYPE_CHECKING:
     from chalicelib.adapters.components import Components
     from chalicelib.adapters.dead_letters import DeadLetters
+    from chalicelib.adapters.dynamodb.balance_lists import BalanceLists
     from chalicelib.adapters.dynamodb.history import History
-    from chalicelib.adapters.dynamodb.levels import BalanceLists
     from chalicelib.adapters.dynamodb.links import DynamoDBLinks
     from chalicelib.adapters.functions import LedgerFunctions
     from chalicelib.adapters.parameters import Parameter
@@ -108,7 +108,7 @@ def history() -> "History":
 @cache
 def balance_lists() -> "BalanceLists":
     """Return the lists of accounts at zero and of low ones."""
-    from chalicelib.adapters.dynamodb.levels import BalanceLists
+    from chalicelib.adapters.dynamodb.balance_lists import BalanceLists
     from chalicelib.wiring import for_figures
 
     return BalanceLists(credits_table=settings().tables.credits, pending=lambda: for_figures.pending().merchants())

@@ -13,10 +13,10 @@ from chalicelib.domain.bulk import AdjustmentRow, Planned, State, applying, move
 from chalicelib.domain.errors import Code, CreditsError, RetryLater
 from chalicelib.domain.source_orders import BadRow, NotOrdersError
 from infra.commands.ledger import TargetLedger
-from infra.commands.merchants import counted
 from infra.commands.options import confirm
 from infra.commands.output import FOUND, aside, print_json, progress_bar, refused, say, unable
 from infra.commands.repeating import repeatable
+from infra.commands.status import counted
 from infra.commands.target import Target
 
 SHOWN_MAX = 20
@@ -131,9 +131,9 @@ def _preview(batch: str, planned: Sequence[Planned], bad: Sequence[BadRow]) -> N
         say(f"… and {len(planned) - SHOWN_MAX:,} more rows: --json has them.", style="dim")
     for row in bad[:SHOWN_MAX]:
         say(f"line {row.line}, {row.column}: {row.why}", style="red")
-    turned = Counter(one.turns for one in planned if one.turns)
+    switched = Counter(one.turns for one in planned if one.turns)
     moved = sum(one.credits for one in planned if one.state is State.APPLY)
-    plugins = ", ".join(f"{counted(count, 'plugin')} to go {way}" for way, count in sorted(turned.items()))
+    plugins = ", ".join(f"{counted(count, 'plugin')} to go {way}" for way, count in sorted(switched.items()))
     aside(f"{batch}: {counted(len(planned), 'row')}, {moved:+,d} credits{', ' if plugins else ''}{plugins}")
 
 

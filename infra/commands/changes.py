@@ -18,11 +18,11 @@ from chalicelib.domain.ledger import Account
 from chalicelib.domain.orders import CREDITS_MAX
 from infra.commands.bulk import Asked, Person, adjust_file
 from infra.commands.ledger import TargetLedger
-from infra.commands.merchants import counted
 from infra.commands.noting import responsible
 from infra.commands.options import Admin, AsJson, DryRun, Merchant, OneMerchant, Profile, Stage, Yes, confirm
 from infra.commands.output import aside, print_json, refused, say, unable
 from infra.commands.repeating import repeatable
+from infra.commands.status import counted
 from infra.commands.target import Target, find
 from infra.commands.times import now, shown
 

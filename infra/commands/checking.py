@@ -18,14 +18,14 @@ from chalicelib.domain.orders import Tally
 from chalicelib.domain.tallies import in_words
 from chalicelib.domain.transactions import Total
 from chalicelib.usecases.checking import check
-from infra.commands.files import verify_file
 from infra.commands.ledger import ledger_of, reader_of
-from infra.commands.merchants import counted
 from infra.commands.options import AsJson, Merchant, Profile, SomeMerchants, Stage
 from infra.commands.output import FOUND, print_json, refused, say, screen
 from infra.commands.repeating import repeatable
+from infra.commands.status import counted
 from infra.commands.target import find
 from infra.commands.times import now
+from infra.commands.verify_file import verify_file
 from infra.recovery.everybody import everybody
 from infra.recovery.rebuilding import Rebuild, proposed, written
 
@@ -181,7 +181,7 @@ def _differences(
             if one != other:
                 yield f"{kind.transaction_type} {kind.direction}", _total(one), _total(other)
     for change in tallies:
-        yield f"refunded of {change.order}", in_words(change.before or Tally()), in_words(change.after)
+        yield f"refunded of {change.transaction_id}", in_words(change.before or Tally()), in_words(change.after)
 
 
 def _total(total: Total | None) -> str:

@@ -21,12 +21,12 @@ OPERATING: Final = "Operating it"
 LOCAL: Final = "The local stack"
 
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
-    "merchants": (LOOKING, "directory:merchants"),
-    "status": (LOOKING, "merchants:status"),
-    "balance": (LOOKING, "merchants:balance"),
+    "merchants": (LOOKING, "merchants:merchants"),
+    "status": (LOOKING, "status:status"),
+    "balance": (LOOKING, "status:balance"),
     "history": (LOOKING, "history:history"),
-    "why": (LOOKING, "merchants:why"),
-    "actions": (LOOKING, "acting:actions"),
+    "why": (LOOKING, "status:why"),
+    "actions": (LOOKING, "actions:actions"),
     "emit": (CHANGING, "emitting:emit"),
     "adjust": (CHANGING, "changes:adjust"),
     "undo": (CHANGING, "undoing:undo"),
@@ -43,7 +43,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "verify": (OPERATING, "checking:verify"),
     "rebuild": (OPERATING, "checking:rebuild"),
     "dead-letters": (OPERATING, "letters:application"),
-    "republish": (OPERATING, "telling:republish"),
+    "republish": (OPERATING, "republishing:republish"),
     "recount": (OPERATING, "figures:recount_command"),
     "refill-months": (OPERATING, "months:refill_months"),
     "token": (LOCAL, "tokens:token"),

@@ -16,8 +16,8 @@ from chalicelib.domain.movements import Movement
 from chalicelib.domain.outcomes import compare
 from infra.commands.facts import Fact, facts
 from infra.commands.ledger import TargetLedger
-from infra.commands.merchants import counted
 from infra.commands.output import say
+from infra.commands.status import counted
 from infra.commands.times import shown
 
 POLL_SECONDS = 0.2

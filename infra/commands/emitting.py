@@ -17,10 +17,10 @@ from infra.commands.effects import as_json as effects_as_json
 from infra.commands.events import NotAnEventError, Outgoing, event_type_named, made, payload_of, read_file
 from infra.commands.facts import facts
 from infra.commands.ledger import TargetLedger
-from infra.commands.merchants import counted
 from infra.commands.options import AsJson, Profile, Stage
 from infra.commands.output import FOUND, print_json, progress_bar, say, unable
 from infra.commands.repeating import name_again, repeatable
+from infra.commands.status import counted
 from infra.commands.target import Target, find
 from infra.commands.webhooks import SecretFile, ShopDomain, Signing, Topic, WebhookOf, emit_webhook
 

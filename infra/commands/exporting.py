@@ -28,10 +28,10 @@ from infra.commands.exported import (
     write_heads,
 )
 from infra.commands.ledger import TargetLedger, reader_of
-from infra.commands.merchants import counted
 from infra.commands.options import AsJson, MerchantOptions, OfMonth, Profile, Since, Stage, Until, period
 from infra.commands.output import aside, print_json, progress_bar, refused, say, unable
 from infra.commands.repeating import name_again
+from infra.commands.status import counted
 from infra.commands.target import Target, find
 from infra.recovery.everybody import account_pages
 

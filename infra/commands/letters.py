@@ -15,12 +15,12 @@ from chalicelib.contracts.letters import Letter, Parking
 from chalicelib.domain.actions import Did
 from chalicelib.domain.errors import Rejected, RetryLater
 from infra.commands.letter_lines import print_groups, readable, say_block
-from infra.commands.merchants import counted
 from infra.commands.naming import names_of
 from infra.commands.noting import Trail, responsible
 from infra.commands.options import Admin, AsJson, InLocalTime, MerchantOption, Profile, Stage, Yes, confirm
 from infra.commands.output import FOUND, print_json, print_list, print_text, refused, say, say_beside, unable
 from infra.commands.repeating import repeatable
+from infra.commands.status import counted
 from infra.commands.target import Target, find, settings_of
 from infra.commands.times import now, shown
 
@@ -77,21 +77,18 @@ def listing(
     names = names_of(target, (letter.merchant_id for letter in found.letters))
     for letter in found.letters:
         say_block(letter, names, local=local)
-    if total > len(found.letters):
-        say(
-            f"{len(found.letters)} of {total:,} dead letters: --limit shows more, "
-            "unless somebody else is looking at the others."
-        )
-    else:
-        say(
-            f"{counted(len(found.letters), 'dead letter')}."
-            if found.letters
-            else f"No dead letter has {text!r} in its message."
-            if text
-            else "Nothing is parked."
-        )
+    _say_count(len(found.letters), total, text)
     if found.letters:
         say("`credits dead-letters redrive ID` retries one, `show ID` prints its message.", style="dim")
+
+
+def _say_count(listed: int, total: int, text: str | None) -> None:
+    if total > listed:
+        say(f"{listed} of {total:,} dead letters: --limit shows more, unless somebody else is looking at the others.")
+    elif listed:
+        say(f"{counted(listed, 'dead letter')}.")
+    else:
+        say(f"No dead letter has {text!r} in its message." if text else "Nothing is parked.")
 
 
 @application.command()

@@ -6,8 +6,8 @@ from typing import Any
 import typer
 
 from chalicelib.adapters.dynamodb.month_ends import MonthEnds
+from chalicelib.domain.days_over import days_over
 from chalicelib.domain.ids import MerchantId
-from chalicelib.domain.turns import turns
 from chalicelib.domain.walk import Walk
 from infra.commands.ledger import reader_of
 from infra.commands.options import AsJson, Profile, SomeMerchants, Stage
@@ -43,7 +43,7 @@ def refill_months(
     with repeatable(context):
         for merchant in map(MerchantId, merchants) if merchants else everybody:
             walk = Walk(merchant)
-            for over in turns(walk, chain.from_iterable(reader.transactions(merchant, 1, None))):
+            for over in days_over(walk, chain.from_iterable(reader.transactions(merchant, 1, None))):
                 ends.note(over)
                 counts["ends"] += 1
             counts["accounts"] += 1

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from infra.interfaces.words import WORDS, Word
-from infra.interfaces.words_many import WORDS_OF_MANY
+from infra.interfaces.words_bulk import WORDS_OF_MANY
 from infra.interfaces.words_people import WORDS_OF_PEOPLE
 from infra.interfaces.words_time import WORDS_OF_TIME
 

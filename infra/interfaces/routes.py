@@ -5,9 +5,9 @@ A test compares it with what is registered.
 
 from infra.interfaces.operations import Route
 from infra.interfaces.routes_admin import ADMIN
+from infra.interfaces.routes_bulk import MANY
 from infra.interfaces.routes_desk import DESK
 from infra.interfaces.routes_links import LINKS
-from infra.interfaces.routes_many import MANY
 from infra.interfaces.routes_people import PEOPLE
 from infra.interfaces.routes_reading import READING
 from infra.interfaces.routes_service import SERVICE

@@ -213,7 +213,7 @@ def _told(
     assert commit is not None
     stored |= {transaction.transaction_id: transaction for transaction in commit.transactions}
     stored |= {
-        change.order: replace(stored[change.order], tally=change.after, refunded_at=change.time)
+        change.transaction_id: replace(stored[change.transaction_id], tally=change.after, refunded_at=change.time)
         for change in commit.tallies
     }
     said = [transaction_event(outcome.transaction)]

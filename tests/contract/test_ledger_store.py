@@ -201,7 +201,7 @@ def test_the_first_refund_leaves_a_tally_on_its_order(store: LedgerStore, total:
     commit = write(store, refund)
 
     [change] = commit.tallies
-    before = stored_by(charged)[change.order]
+    before = stored_by(charged)[change.transaction_id]
     assert record_in(store, order("1")) == replace(before, tally=change.after, refunded_at=change.time)
 
 
@@ -323,7 +323,7 @@ def test_the_tally_of_an_order_that_is_not_there_refuses_the_write(store: Ledger
     late = prepared(store, refund_of("1"))
     [change] = late.tallies
 
-    answer = store.commit(replace(late, tallies=(replace(change, order=ABSENT),)))
+    answer = store.commit(replace(late, tallies=(replace(change, transaction_id=ABSENT),)))
 
     assert answer == Refused(account=late.before)
     assert record_in(store, refund_of("1")) is None

@@ -9,7 +9,7 @@ from chalicelib.adapters.dynamodb.month_ends import MonthEnds
 from chalicelib.domain.days import Sums
 from chalicelib.domain.errors import RetryLater
 from chalicelib.domain.movements import Kind
-from chalicelib.domain.statements import Closing, Month, MonthKept, Turn
+from chalicelib.domain.statements import Closing, DayOver, Month, MonthKept
 from chalicelib.domain.transactions import Total
 from tests.support.builders import SHOP, merchant
 from tests.support.ends_of_months import FakeMonthEnds
@@ -26,8 +26,8 @@ def table(request: pytest.FixtureRequest) -> Iterator[FiguresTable]:
         yield found
 
 
-def over(month: Month, day: int, *months: Month) -> Turn:
-    return Turn(merchant_id=SHOP, month=month, day=day, closing=CLOSING, sums=Sums(), months=months)
+def over(month: Month, day: int, *months: Month) -> DayOver:
+    return DayOver(merchant_id=SHOP, month=month, day=day, closing=CLOSING, sums=Sums(), months=months)
 
 
 def test_what_is_noted_is_kept_and_noting_it_again_changes_nothing(table: FiguresTable) -> None:

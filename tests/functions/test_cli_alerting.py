@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
-from infra.commands import alerting, changes, checking, cli, freezing, merchants
+from infra.commands import alerting, changes, checking, cli, freezing, status
 from infra.commands.target import Target
 from tests.functions.test_dead_letters import Functions
 from tests.support.api import CREDITS_TABLE, LINKS_TABLE, TRANSACTIONS_TABLE
@@ -55,7 +55,7 @@ def shop(system: System, monkeypatch: pytest.MonkeyPatch) -> Shop:
         return functions if service == "lambda" else _client(service, of="functions")
 
     monkeypatch.setattr(Target, "client", client)
-    for module in (alerting, changes, checking, freezing, merchants):
+    for module in (alerting, changes, checking, freezing, status):
         monkeypatch.setattr(module, "find", lambda *_: target)
     system.ingest(opened())
     return Shop(system)

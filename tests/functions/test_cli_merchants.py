@@ -11,7 +11,7 @@ from chalicelib.adapters.dynamodb.desk import Desk as DeskTable
 from chalicelib.adapters.dynamodb.items import account_item
 from chalicelib.domain.ids import instant
 from chalicelib.domain.runway import Use
-from infra.commands import directory, letters, linking, merchants
+from infra.commands import letters, linking, merchants, status
 from tests.functions.test_cli_operations import Desk, desk
 from tests.functions.test_cli_widths import at
 from tests.support.api import CREDITS_TABLE
@@ -29,7 +29,7 @@ OTHER, NAMELESS = merchant("other"), merchant("nameless")
 def street(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Desk:
     """Give the desk a shop with credits, one without, and one that nobody has named."""
     target: Any = vars(letters)["find"]()
-    for module in (directory, linking, merchants):
+    for module in (merchants, linking, status):
         monkeypatch.setattr(module, "find", lambda *_: target)
     desk.system.ingest(opened(), opened(OTHER), opened(NAMELESS))
     desk.system.ingest(adjusted("DECREASE", 100, "T-1", merchant_id=OTHER))

@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.adapters.dynamodb.month_ends import MonthEnds
 from chalicelib.domain.ids import MerchantId
-from chalicelib.domain.statements import turn
+from chalicelib.domain.statements import day_over
 from chalicelib.wiring import for_figures
 from infra.commands import months
 from infra.commands.target import Target
@@ -61,7 +61,7 @@ def test_what_is_refilled_is_what_the_stream_had_kept(restored: FiguresTable, sh
     for commit in shop.commits:
         kept.note_all([commit])
     for commit in shop.commits:
-        if commit.before is not None and (over := turn(commit.before, commit.after)) is not None:
+        if commit.before is not None and (over := day_over(commit.before, commit.after)) is not None:
             MonthEnds(live.client, table=live.name).note(over)
 
     first = refilled()

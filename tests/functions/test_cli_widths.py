@@ -10,7 +10,7 @@ import pytest
 from rich.cells import cell_len
 from rich.text import Text
 
-from infra.commands import cli, history, letters, merchants
+from infra.commands import cli, history, letters, status
 from infra.commands.target import Target
 from tests.functions.test_cli_operations import Desk, desk
 from tests.functions.test_dead_letters import POISON
@@ -27,7 +27,7 @@ LONG = "an-order-whose-name-is-longer-than-any-terminal-has-room-for"
 def shop(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Desk:
     """Give the desk a shop with a few transactions and two letters."""
     target: Target = vars(letters)["find"]()
-    for module in (history, merchants):
+    for module in (history, status):
         monkeypatch.setattr(module, "find", lambda *_: target)
     desk.system.ingest(opened(), *(paid(number) for number in (1, 2)), paid(LONG), charged("p1", 50), POISON)
     desk.system.ingest(adjusted("DECREASE", 70, "T-1"), charged("p2", -5))

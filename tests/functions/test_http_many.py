@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 import app
-from chalicelib.api.many import ROWS_MAX
+from chalicelib.api.bulk import ROWS_MAX
 from chalicelib.domain.ids import transaction_id
 from chalicelib.domain.movements import adjustment_key
 from chalicelib.wiring import for_api

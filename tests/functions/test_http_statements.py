@@ -16,7 +16,7 @@ from chalicelib.api import statements
 from chalicelib.contracts.api.statement_page import page
 from chalicelib.contracts.api.statements import Statement
 from chalicelib.domain.ids import instant
-from chalicelib.domain.statements import Month, month_after, turn
+from chalicelib.domain.statements import Month, day_over, month_after
 from chalicelib.handlers.roll_up import roll_up
 from chalicelib.settings import settings
 from chalicelib.wiring import for_figures, for_posting
@@ -62,7 +62,7 @@ def shop(ledger: Ledger) -> FakeLedger:
 def ends(figures: FiguresTable, shop: FakeLedger) -> MonthEnds:
     kept = MonthEnds(figures.client, table=figures.name)
     for commit in shop.commits:
-        if commit.before is not None and (over := turn(commit.before, commit.after)) is not None:
+        if commit.before is not None and (over := day_over(commit.before, commit.after)) is not None:
             kept.note(over)
     return kept
 
@@ -159,7 +159,7 @@ def test_statements_are_the_same_where_no_end_is_kept(
 
     kept = MonthEnds(figures.client, table=figures.name)
     for commit in shop.commits:
-        if commit.before is not None and (over := turn(commit.before, commit.after)) is not None:
+        if commit.before is not None and (over := day_over(commit.before, commit.after)) is not None:
             kept.note(over)
 
     assert derived == [statement(api, month).body["data"] for month in MONTHS]
@@ -172,7 +172,7 @@ def test_ends_of_another_history_mislead_no_balance(api: Api, shop: FakeLedger, 
     for seed in (12, 13):
         other, _ = lived(seed, writes=100, longest_hours=60)
         for commit in other.commits:
-            if commit.before is not None and (over := turn(commit.before, commit.after)) is not None:
+            if commit.before is not None and (over := day_over(commit.before, commit.after)) is not None:
                 kept.note(replace(over, months=()))
     transactions = shop.history(SHOP)
 

@@ -14,7 +14,7 @@ BUS, PUBLISHED = "chalicelib/adapters/eventbridge.py", "chalicelib/contracts/out
 BATCH, INBOUND = "chalicelib/handlers/batch.py", "chalicelib/handlers/ingest_events.py"
 MESSAGES = "chalicelib/contracts/inbound/messages.py"
 INBOUND_REVERSALS = "chalicelib/contracts/inbound/reversals.py"
-LETTERS, TELLING = "chalicelib/contracts/letters.py", "infra/commands/telling.py"
+LETTERS, TELLING = "chalicelib/contracts/letters.py", "infra/commands/republishing.py"
 STREAM_RECORDS, LEDGER_READER = "chalicelib/handlers/stream_records.py", "chalicelib/adapters/dynamodb/ledger_reader.py"
 AUDIT, RECONCILING = "chalicelib/domain/audit.py", "chalicelib/usecases/reconciling.py"
 REBUILDING, AGREEMENT = "infra/recovery/rebuilding.py", "infra/recovery/agreement.py"
@@ -756,7 +756,7 @@ MUTANTS = (
     ),
     _mutant(
         "a plugin switched by an inflow that only pays debt in a grace",
-        (GRACE, "    return {GRACE: Note.KEPT_ON} if amount else {}\n", "    return {}\n"),
+        (GRACE, "    return {GRACE: GraceNote.KEPT_ON} if amount else {}\n", "    return {}\n"),
         tests="tests/unit/test_grace_laws.py",
     ),
     _mutant(

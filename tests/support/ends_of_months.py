@@ -8,7 +8,7 @@ from chalicelib.domain.fold import fold
 from chalicelib.domain.ids import Instant, MerchantId, instant
 from chalicelib.domain.ledger import Commit
 from chalicelib.domain.movements import Movement
-from chalicelib.domain.statements import Month, MonthKept, Turn, month_after, turn
+from chalicelib.domain.statements import DayOver, Month, MonthKept, day_over, month_after
 from chalicelib.ports import Committed
 from tests.support.builders import (
     SHOP,
@@ -39,7 +39,7 @@ class FakeMonthEnds:
 
     months: dict[tuple[MerchantId, Month], MonthKept] = field(default_factory=dict)
 
-    def note(self, over: Turn) -> None:
+    def note(self, over: DayOver) -> None:
         """Keep what a write showed to be over."""
         old = self._of(over.merchant_id, over.month)
         days = {**old.days, over.day: over.closing.sequence}
@@ -58,7 +58,7 @@ class FakeMonthEnds:
     def note_all(self, commits: list[Commit]) -> None:
         """Keep what these writes showed."""
         for commit in commits:
-            if commit.before is not None and (over := turn(commit.before, commit.after)) is not None:
+            if commit.before is not None and (over := day_over(commit.before, commit.after)) is not None:
                 self.note(over)
 
 

@@ -101,12 +101,14 @@ class FakeLedger:
         held = not commit.writes_account or known == (account.version if account else None)
         wanted = _names(commit)
         standing = [self.transactions[name] for name in wanted if name in self.transactions]
-        moved = [change for change in commit.tallies if self._tally_moved(change.order, change.before)]
+        moved = [change for change in commit.tallies if self._tally_moved(change.transaction_id, change.before)]
         named = {name: self.guards[name] for name in wanted if name in self.guards}
         if held and not standing and not moved and not named:
             return None
         # A missing order fails its condition too, and there is no item to return.
-        standing += [self.transactions[change.order] for change in moved if change.order in self.transactions]
+        standing += [
+            self.transactions[change.transaction_id] for change in moved if change.transaction_id in self.transactions
+        ]
         return Refused(account=commit.before if held else account, transactions=tuple(standing), guards=named)
 
     def _tally_moved(self, order: TransactionId, before: object) -> bool:
@@ -119,8 +121,8 @@ class FakeLedger:
         self.transactions |= {transaction.transaction_id: transaction for transaction in commit.transactions}
         self.guards |= {guard.transaction_id: guard.names for guard in commit.guards}
         for change in commit.tallies:
-            order = self.transactions[change.order]
-            self.transactions[change.order] = replace(order, tally=change.after, refunded_at=change.time)
+            order = self.transactions[change.transaction_id]
+            self.transactions[change.transaction_id] = replace(order, tally=change.after, refunded_at=change.time)
         self.commits.append(commit)
 
 
@@ -205,7 +207,7 @@ def _names(commit: Commit) -> list[TransactionId]:
 
 def _check_form(commit: Commit) -> None:
     """Refuse what DynamoDB refuses in any case: too many items, or one of them twice."""
-    items = [*_names(commit), *(change.order for change in commit.tallies)]
+    items = [*_names(commit), *(change.transaction_id for change in commit.tallies)]
     if 1 + len(items) > ITEMS_MAX:
         raise ValueError(f"a write holds {ITEMS_MAX} items, this one {1 + len(items)}")
     if len(set(items)) != len(items):

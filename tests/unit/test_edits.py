@@ -355,7 +355,7 @@ def test_edits_and_refunds_prove_the_tally_of_an_order_whose_record_lost_it() ->
         assert not list(tallies.take(replace(transaction, tally=None)))
 
     [change] = tallies.corrections()
-    assert (change.order, change.before, change.after) == (whole.transaction_id, None, whole.tally)
+    assert (change.transaction_id, change.before, change.after) == (whole.transaction_id, None, whole.tally)
 
 
 def test_a_version_whose_edit_is_gone_is_not_kept_and_one_that_moved_nothing_is() -> None:

@@ -185,7 +185,7 @@ def test_two_refunds_of_a_stored_order_are_one_change_of_it() -> None:
     assert [transaction.amount for transaction in decided.commit.transactions] == [5, 2]
     assert decided.commit.tallies == (
         TallyChange(
-            order=paid.transaction_id,
+            transaction_id=paid.transaction_id,
             before=paid.tally,
             after=Tally(count=3, credits=12, money=Decimal("49.99"), total=Decimal(80)),
             time=LATER,
@@ -284,7 +284,7 @@ def items_of(decided: Fold) -> list[TransactionId]:
     """Return the items that a write touches beside the account."""
     assert decided.commit is not None
     return [transaction.transaction_id for transaction in decided.commit.transactions] + [
-        change.order for change in decided.commit.tallies
+        change.transaction_id for change in decided.commit.tallies
     ]
 
 

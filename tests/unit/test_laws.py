@@ -444,7 +444,7 @@ def test_no_write_holds_more_items_than_it_may_and_none_is_needlessly_small(
         decided = decide(store, movements, now=NOON)
         assert decided.commit is not None
         items = {transaction.transaction_id for transaction in decided.commit.transactions}
-        items |= {change.order for change in decided.commit.tallies}
+        items |= {change.transaction_id for change in decided.commit.tallies}
         assert len(items) == len(decided.commit.transactions) + len(decided.commit.tallies)
         waiting = [movement for movement, outcome in zip(movements, decided.outcomes, strict=True) if outcome is None]
         assert (ITEMS_MAX - 2 if waiting else 1) <= 1 + len(items) <= ITEMS_MAX

@@ -19,11 +19,11 @@ from chalicelib.domain.statements import (
     Month,
     bounds,
     closing_of,
+    day_over,
     difference,
     month_after,
     month_before,
     month_of,
-    turn,
 )
 from chalicelib.domain.transactions import Total, Transaction
 from tests.support.builders import SHOP, account_of
@@ -116,7 +116,7 @@ def test_an_account_that_slept_for_ages_closes_its_latest_months_only() -> None:
     before = replace(account_of(4), last_transaction_at=Instant("1990-01-01T00:00:00.000Z"))
     after = replace(before, version=before.version + 1, last_transaction_at=Instant("2026-05-03T00:00:00.000Z"))
 
-    over = turn(before, after)
+    over = day_over(before, after)
 
     assert over is not None
     assert (len(over.months), over.months[-1], over.day) == (MONTHS_CLOSED_MAX, "2026-04", 1)
@@ -128,7 +128,7 @@ def test_a_rebuild_of_an_account_that_was_behind_ends_no_day_and_no_month() -> N
     version = unused_version(before.version, now=now)
     rebuilt = replace(before, sequence=9, version=version, last_transaction_at=Instant("2026-11-10T10:00:00.000Z"))
 
-    assert turn(before, rebuilt) is None, "transactions 6 and 7 may be October's"
+    assert day_over(before, rebuilt) is None, "transactions 6 and 7 may be October's"
 
 
 @pytest.mark.parametrize(("month", "after"), [("2025-12", "2026-01"), ("2026-01", "2026-02"), ("0999-12", "1000-01")])

@@ -181,7 +181,7 @@ class DynamoDBLedger:
         return {
             "Update": {
                 "TableName": self._transactions_table,
-                "Key": {"transaction_id": {"S": change.order}},
+                "Key": {"transaction_id": {"S": change.transaction_id}},
                 "UpdateExpression": expression,
                 "ConditionExpression": condition,
                 "ExpressionAttributeValues": values,

@@ -14,7 +14,7 @@ from chalicelib.adapters.dynamodb.figures import DynamoDBFigures
 from chalicelib.domain.days import DayEnd, Sums
 from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.movements import Kind
-from chalicelib.domain.statements import Closing, Month, MonthKept, Turn
+from chalicelib.domain.statements import Closing, DayOver, Month, MonthKept
 from chalicelib.domain.transactions import Total
 
 if TYPE_CHECKING:
@@ -33,13 +33,13 @@ class MonthEnds:
         self._table = table
         self._figures = DynamoDBFigures(client, table=table)
 
-    def note(self, turn: Turn) -> None:
+    def note(self, over: DayOver) -> None:
         """Keep the ends of days and months that a write showed: a request, and one a month without transactions."""
-        day = {f"{_DAY_PREFIX}{turn.day}": {"N": str(turn.closing.sequence)}}
-        end = {f"{_END_PREFIX}{turn.day}": {"S": day_end_text(turn.closing.balance, turn.sums)}}
-        self._set(turn.merchant_id, turn.month, {**day, **end})
-        for month in turn.months:
-            self._set(turn.merchant_id, month, _attributes(turn.closing))
+        day = {f"{_DAY_PREFIX}{over.day}": {"N": str(over.closing.sequence)}}
+        end = {f"{_END_PREFIX}{over.day}": {"S": day_end_text(over.closing.balance, over.sums)}}
+        self._set(over.merchant_id, over.month, {**day, **end})
+        for month in over.months:
+            self._set(over.merchant_id, month, _attributes(over.closing))
 
     def kept(self, merchant_id: MerchantId, months: Iterable[Month]) -> Mapping[Month, MonthKept]:
         """Return what is kept of these months, in one request; a month of which nothing is kept is left out."""

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Iterator
 
 from chalicelib.domain.findings import Unreadable
-from chalicelib.domain.statements import Closing, Turn, turned
+from chalicelib.domain.statements import Closing, DayOver, day_between
 from chalicelib.domain.transactions import Transaction
 from chalicelib.domain.walk import Walk
 
 
-def turns(walk: Walk, transactions: Iterable[Transaction | Unreadable]) -> Iterator[Turn]:
+def days_over(walk: Walk, transactions: Iterable[Transaction | Unreadable]) -> Iterator[DayOver]:
     """Yield each end that the transactions prove, walking them all from the first one on; `walk` has not begun.
 
     The same ends as the writes of these transactions showed. After a transaction that is missing, changed or
@@ -29,6 +29,6 @@ def turns(walk: Walk, transactions: Iterable[Transaction | Unreadable]) -> Itera
             hash=last.hash,
             totals=dict(walk.totals),
         )
-        over = turned(walk.merchant_id, last.created_at, transaction.created_at, closing)
+        over = day_between(walk.merchant_id, last.created_at, transaction.created_at, closing)
         if over is not None:
             yield over

@@ -1,7 +1,7 @@
 """The routes for many adjustments at once."""
 
-from chalicelib.api.many import ROWS_MAX
-from chalicelib.contracts.api.many import Plan, PlannedRow, WaitingAdjustment, WaitingAdjustments
+from chalicelib.api.bulk import ROWS_MAX
+from chalicelib.contracts.api.bulk import Plan, PlannedRow, WaitingAdjustment, WaitingAdjustments
 from chalicelib.domain.ids import MerchantId, transaction_id
 from chalicelib.domain.movements import adjustment_key
 from infra.interfaces.bodies import PreviewRequest

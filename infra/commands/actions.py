@@ -10,10 +10,10 @@ from chalicelib.adapters.dynamodb.desk import Desk
 from chalicelib.contracts.api.people import Action as ActionAnswer
 from chalicelib.domain.actions import Action, Did
 from chalicelib.domain.ids import MerchantId
-from infra.commands.merchants import counted
 from infra.commands.naming import names_of
 from infra.commands.options import AsJson, InLocalTime, OneMerchant, Profile, Stage
 from infra.commands.output import print_list, say, say_beside
+from infra.commands.status import counted
 from infra.commands.target import find
 from infra.commands.times import shown, zone
 

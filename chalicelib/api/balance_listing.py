@@ -1,6 +1,6 @@
 """Pages of the accounts at zero, low or off, by signed cursor (contract, "Low, zero and off lists")."""
 
-from chalicelib.adapters.dynamodb.levels import BalanceList, BalanceLists, Only
+from chalicelib.adapters.dynamodb.balance_lists import BalanceList, BalanceLists, Only
 from chalicelib.api.requests import Call, required_key
 from chalicelib.api.routing import Reply, listing
 from chalicelib.contracts.api import answers, cursors

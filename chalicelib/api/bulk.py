@@ -35,7 +35,7 @@ def preview(call: Call) -> Reply:
     """Return what applying a file of adjustments would do row by row, or undoing it; nothing is changed."""
     from chalicelib.contracts.adjustment_files import batch_of, read_rows
     from chalicelib.contracts.api.answers import answer_text
-    from chalicelib.contracts.api.many import Plan
+    from chalicelib.contracts.api.bulk import Plan
     from chalicelib.domain.bulk import AdjustmentRow, applying, names_of, undoing
     from chalicelib.domain.due import as_of
     from chalicelib.wiring import for_posting
@@ -72,7 +72,7 @@ def preview(call: Call) -> Reply:
 def waiting(call: Call) -> Reply:
     """Return the adjustments that another admin has to confirm, the oldest first."""
     from chalicelib.contracts.api.answers import answer_text
-    from chalicelib.contracts.api.many import WaitingAdjustment, WaitingAdjustments
+    from chalicelib.contracts.api.bulk import WaitingAdjustment, WaitingAdjustments
 
     found = for_desk.desk_reader().all_waiting(wanted=WAITING_MAX + 1)
     rows = [WaitingAdjustment.of(one) for one in found[:WAITING_MAX]]
@@ -87,7 +87,7 @@ def waiting(call: Call) -> Reply:
 def withdraw(call: Call, transaction_id: str) -> Reply:
     """Let an adjustment wait no longer, and return it; 404 where none waits under this id."""
     from chalicelib.contracts.api.answers import answer_text
-    from chalicelib.contracts.api.many import WaitingAdjustment
+    from chalicelib.contracts.api.bulk import WaitingAdjustment
 
     admin, desk = call.caller.name(), for_desk.desk_reader()
     try:
