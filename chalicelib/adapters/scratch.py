@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
+from chalicelib.domain.ids import Instant, MerchantId
 from chalicelib.domain.source_orders import FilePosition
 from chalicelib.usecases.comparing import Bookmark, FeedFile
 
@@ -14,13 +15,48 @@ REPORTED_MAX = 100_000
 """Most differences of a file that are kept whole; all are counted."""
 
 
+class SeenOrdersTable:
+    """The orders that a comparison has seen, in an SQLite database."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        connection.executescript(
+            "PRAGMA journal_mode=MEMORY; PRAGMA synchronous=OFF;"
+            "CREATE TABLE IF NOT EXISTS seen (merchant TEXT, id TEXT, PRIMARY KEY (merchant, id)) WITHOUT ROWID;"
+            "CREATE TABLE IF NOT EXISTS span (merchant TEXT PRIMARY KEY, first TEXT, last TEXT) WITHOUT ROWID;"
+        )
+
+    def add(self, merchant_id: MerchantId, order_id: str) -> bool:
+        """Add an order; return whether it was not there."""
+        added = self._connection.execute("INSERT OR IGNORE INTO seen VALUES (?, ?)", (merchant_id, order_id))
+        return bool(added.rowcount)
+
+    def stretch(self, merchant_id: MerchantId, paid_at: Instant) -> None:
+        """Stretch the merchant's span of paid orders over this time."""
+        self._connection.execute(
+            "INSERT INTO span VALUES (?1, ?2, ?2) "
+            "ON CONFLICT DO UPDATE SET first = min(first, ?2), last = max(last, ?2)",
+            (merchant_id, paid_at),
+        )
+
+    def holds(self, merchant_id: MerchantId, order_id: str) -> bool:
+        """Return whether the order was added."""
+        key = (merchant_id, order_id)
+        return bool(self._connection.execute("SELECT 1 FROM seen WHERE merchant = ? AND id = ?", key).fetchone())
+
+    def spans(self) -> list[tuple[MerchantId, Instant, Instant]]:
+        """Return the merchants with paid orders, by id, with the times of their first and last one."""
+        found = self._connection.execute("SELECT merchant, first, last FROM span ORDER BY merchant")
+        return [(MerchantId(merchant), Instant(first), Instant(last)) for merchant, first, last in found]
+
+
 class Scratch:
-    """An SQLite file. Through `connection`, the comparison keeps its own tables in it."""
+    """An SQLite file, with the orders that the comparison has `seen`."""
 
     def __init__(self, path: Path) -> None:
         self.connection = sqlite3.connect(path)
+        self.seen = SeenOrdersTable(self.connection)
         self.connection.executescript(
-            "PRAGMA journal_mode=MEMORY; PRAGMA synchronous=OFF;"
             "CREATE TABLE IF NOT EXISTS difference (place INTEGER PRIMARY KEY, line TEXT);"
             "CREATE TABLE IF NOT EXISTS bookmark (one INTEGER PRIMARY KEY, members TEXT);"
         )

@@ -162,8 +162,9 @@ def statement(call: Call, merchant_id: str, month: str) -> Reply:
 )
 def story(call: Call, merchant_id: str) -> Reply:
     """Return why the merchant's plugin is off or on, in order, and what was published."""
-    from chalicelib.contracts.api.story import excerpt_of, story_of
-    from chalicelib.domain.closure import deciding_transaction
+    from chalicelib.contracts.api.story import story_of
+    from chalicelib.domain.status import deciding_transaction
+    from chalicelib.usecases.explaining import excerpt_of
 
     found, history = _account(merchant_id), for_api.history()
     deciding = deciding_transaction(found)

@@ -4,10 +4,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from chalicelib.domain.grace import End
-from chalicelib.domain.ids import Instant, TransactionId, instant, later_than
+from chalicelib.domain.ids import Instant, instant, later_than
 from chalicelib.domain.ledger import Account, Crossing, account_crossing
-from chalicelib.domain.plugin_status import Closure, Reason
+from chalicelib.domain.plugin_status import Closure
 from chalicelib.domain.thresholds import CrossingType
 
 SAME_OPENING: Final = timedelta(minutes=1)
@@ -48,49 +47,3 @@ def _news(account: Account, at: Instant | None, opened_at: Instant | None) -> bo
     if at is None or account.closure is not None:
         return at is not None
     return at > instant(datetime.fromisoformat(opened_at or account.created_at) + SAME_OPENING)
-
-
-def status_reason(account: Account) -> Reason:
-    """Return why the account's plugin is on or off."""
-    if account.closed:
-        return Reason.CLOSED
-    if account.freeze is not None:
-        return Reason.FROZEN
-    if account.balance:
-        return Reason.SUFFICIENT_CREDITS
-    return Reason.GRACE if account.in_grace else Reason.INSUFFICIENT_CREDITS
-
-
-def status_since(account: Account) -> Instant:
-    """Return since when the plugin is on or off.
-
-    That is the time of the crossing, of the account's freeze, closing or reopening, or of the end of its grace.
-    """
-    closure = account.closure
-    if account.freeze is not None and not account.closed:
-        return account.freeze.since
-    changed_at = _out_of_time(account) or account.status_changed_at
-    if closure is None or not (closure.closed or account.enabled):
-        return changed_at
-    return closure.at if closure.closed else max(closure.at, changed_at)
-
-
-def status_transaction(account: Account) -> TransactionId | None:
-    """Return the transaction that switched the plugin, None if it was closed, or a grace ended by time alone."""
-    if account.closed:
-        return None
-    if account.freeze is not None:
-        return account.freeze.transaction_id
-    return None if _out_of_time(account) else account.status_transaction_id
-
-
-def deciding_transaction(account: Account) -> TransactionId | None:
-    """Return the transaction around which the plugin's status is explained, also where something else switched it."""
-    return account.freeze.transaction_id if account.freeze else account.status_transaction_id
-
-
-def _out_of_time(account: Account) -> Instant | None:
-    """Return since when the plugin is off because the time of a grace is over, unless it was switched since."""
-    over = account.grace.over if account.grace is not None and not account.balance else None
-    ended = over is not None and over[1] is End.TIME and over[0] > account.status_changed_at
-    return over[0] if over is not None and ended else None

@@ -4,6 +4,7 @@ The audit, the story of a plugin and `credits republish` rest on it: it repeats 
 transaction.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chalicelib.domain.ledger import THRESHOLD_BEFORE, Crossing, crossed_by
@@ -24,6 +25,14 @@ class Derived:
     crossings: tuple[Crossing, ...]
     low_before: int
     doubtful: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """A story's transactions, oldest first; `complete`: none is left out since the opening."""
+
+    transactions: Sequence[Transaction]
+    complete: bool
 
 
 def derived_crossings(transaction: Transaction, *, before: Transaction | None) -> Derived:

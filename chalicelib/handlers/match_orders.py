@@ -128,7 +128,7 @@ def _advanced(
     bookmark = scratch.bookmark() or Bookmark(file=file, begun_at=time.now())
     counts, found = bookmark.counters()
     matching = Matching(
-        scratch=scratch.connection,
+        seen=scratch.seen,
         lookup=for_orders.transactions,
         parked=ParkedOrders(for_orders.look_at_parked).holds,
         now=datetime.now(UTC),

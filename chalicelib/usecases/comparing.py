@@ -124,13 +124,13 @@ def _ledger(
     matching: Matching, bookmark: Bookmark, transactions: Transactions, keep: Callable[[Iterable[Difference]], None]
 ) -> Iterator[Bookmark]:
     done, after = bookmark.merchant or "", bookmark.sequence
-    for merchant, first, last in matching.spans():
+    for merchant, first, last in matching.seen.spans():
         if merchant < done:
             continue
         for page in transactions(merchant, first, last, after if merchant == done else 0):
             # What cannot be read, `reconcile` reports.
             readable = [transaction for transaction in page if isinstance(transaction, Transaction)]
-            keep(matching.not_there(merchant, readable))
+            keep(matching.not_there(merchant, first, last, readable))
             if page:
                 bookmark = replace(bookmark, merchant=merchant, sequence=page[-1].sequence)
                 yield bookmark

@@ -1,11 +1,11 @@
 """The orders of a source compared with the ledger: what is missing, what is too much, what was charged otherwise."""
 
-import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Protocol
 
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, instant, transaction_id
 from chalicelib.domain.movements import order_key, refund_key
@@ -31,26 +31,36 @@ Lookup = Callable[[Sequence[TransactionId]], Mapping[TransactionId, Transaction]
 """Reads the transactions that exist, by id."""
 
 
+class SeenOrders(Protocol):
+    """The orders that a comparison has seen; so many that they are kept in a file."""
+
+    def add(self, merchant_id: MerchantId, order_id: str) -> bool:
+        """Add an order; return whether it was not there."""
+        ...
+
+    def stretch(self, merchant_id: MerchantId, paid_at: Instant) -> None:
+        """Stretch the merchant's span of paid orders over this time."""
+        ...
+
+    def holds(self, merchant_id: MerchantId, order_id: str) -> bool:
+        """Return whether the order was added."""
+        ...
+
+    def spans(self) -> Sequence[tuple[MerchantId, Instant, Instant]]:
+        """Return the merchants with paid orders, by id, with the times of their first and last one."""
+        ...
+
+
 @dataclass
 class Matching:
-    """A comparison in progress; the orders that it has seen are in a scratch database, so a file may have any size.
+    """A comparison in progress. `counts` are the orders by result, `found` the differences by kind."""
 
-    `counts` are the orders by result, `found` the differences by kind.
-    """
-
-    scratch: sqlite3.Connection
+    seen: SeenOrders
     lookup: Lookup
     parked: Callable[[str, str], bool]
     now: datetime
     counts: Counter[str] = field(default_factory=Counter)
     found: Counter[DifferenceKind] = field(default_factory=Counter)
-
-    def __post_init__(self) -> None:
-        self.scratch.executescript(
-            "PRAGMA journal_mode=MEMORY; PRAGMA synchronous=OFF;"
-            "CREATE TABLE IF NOT EXISTS seen (merchant TEXT, id TEXT, PRIMARY KEY (merchant, id)) WITHOUT ROWID;"
-            "CREATE TABLE IF NOT EXISTS span (merchant TEXT PRIMARY KEY, first TEXT, last TEXT) WITHOUT ROWID;"
-        )
 
     def compare(self, rows: Iterable[SourceOrder | BadRow]) -> Iterator[Difference]:
         """Yield the differences of the file's orders, in the order of its lines."""
@@ -72,9 +82,10 @@ class Matching:
         self.found.update(one.kind for one in found)
         return sorted(found, key=lambda one: one.line or 0)
 
-    def not_there(self, merchant: MerchantId, transactions: Iterable[Transaction]) -> Iterator[Difference]:
-        """Yield the orders of the ledger, paid in the period of the file, that are not in the file."""
-        [(first, last)] = self.scratch.execute("SELECT first, last FROM span WHERE merchant = ?", (merchant,))
+    def not_there(
+        self, merchant: MerchantId, first: Instant, last: Instant, transactions: Iterable[Transaction]
+    ) -> Iterator[Difference]:
+        """Yield the orders of the ledger, paid in this span of the file, that are not in the file."""
         # An event says when it was sent: an order from just before the file's first one may look later.
         begins = instant(datetime.fromisoformat(first) + ON_ITS_WAY)
         for transaction in transactions:
@@ -83,8 +94,7 @@ class Matching:
                 or not begins <= (transaction.occurred_at or transaction.created_at) <= last
             ):
                 continue
-            key = (merchant, transaction.reference_id)
-            if not self.scratch.execute("SELECT 1 FROM seen WHERE merchant = ? AND id = ?", key).fetchone():
+            if not self.seen.holds(merchant, transaction.reference_id):
                 self.found[DifferenceKind.NOT_THERE] += 1
                 yield Difference(
                     kind=DifferenceKind.NOT_THERE,
@@ -93,20 +103,10 @@ class Matching:
                     order_id=transaction.reference_id,
                 )
 
-    def spans(self) -> list[tuple[MerchantId, Instant, Instant]]:
-        """Return the merchants of the file, with the times of their first and last order."""
-        found = self.scratch.execute("SELECT merchant, first, last FROM span ORDER BY merchant")
-        return [(MerchantId(merchant), Instant(first), Instant(last)) for merchant, first, last in found]
-
     def _see(self, order: SourceOrder) -> bool:
-        key = (order.merchant_id, order.order_id)
         if order.paid:
-            self.scratch.execute(
-                "INSERT INTO span VALUES (?1, ?2, ?2) "
-                "ON CONFLICT DO UPDATE SET first = min(first, ?2), last = max(last, ?2)",
-                (order.merchant_id, order.paid_at),
-            )
-        return bool(self.scratch.execute("INSERT OR IGNORE INTO seen VALUES (?, ?)", key).rowcount)
+            self.seen.stretch(order.merchant_id, order.paid_at)
+        return self.seen.add(order.merchant_id, order.order_id)
 
     def _some(self, orders: Sequence[SourceOrder]) -> Iterator[Difference]:
         names = {order: transaction_id(order.merchant_id, order_key(order.order_id)) for order in orders}
@@ -136,9 +136,7 @@ class Matching:
         self.counts["recorded"] += 1
         if transaction.reference_id != order.order_id:
             # It came under another of its names.
-            self.scratch.execute(
-                "INSERT OR IGNORE INTO seen VALUES (?, ?)", (order.merchant_id, transaction.reference_id)
-            )
+            self.seen.add(order.merchant_id, transaction.reference_id)
         if not order.paid:
             yield _of(
                 order,

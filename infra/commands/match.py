@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
 
+from chalicelib.adapters.scratch import SeenOrdersTable
 from chalicelib.contracts.letters import Letter, Parking
 from chalicelib.contracts.order_events import ParkedOrders, event, line_of, members
 from chalicelib.contracts.order_files import Form, OrderFile
@@ -59,10 +60,12 @@ def match(
     shop = MerchantId(merchant) if merchant else None
     with tempfile.TemporaryDirectory() as folder, closing(sqlite3.connect(Path(folder) / "orders.sqlite")) as scratch:
         reader, parked = TargetLedger(target), ParkedOrders(lambda seen: _look(target, seen))
-        matching = Matching(scratch=scratch, lookup=reader.transactions, parked=parked.holds, now=datetime.now(UTC))
-        kept = _differences(target, matching, file, shop, report, visible=not as_json)
+        seen = SeenOrdersTable(scratch)
+        matching = Matching(seen=seen, lookup=reader.transactions, parked=parked.holds, now=datetime.now(UTC))
+        events = EventsTable(scratch)
+        kept = _differences(target, matching, file, shop, report, events, visible=not as_json)
         bad = matching.found[DifferenceKind.BAD_ROW] + matching.found[DifferenceKind.DOUBLED]
-        sent = _fixed(context, target, matching, yes=yes) if fix and not bad else 0
+        sent = _fixed(context, target, matching, events, yes=yes) if fix and not bad else 0
         _tell(matching, kept, sent, as_json=as_json)
     if fix and bad:
         raise refused("Nothing is sent while a row is bad or doubled.")
@@ -70,14 +73,37 @@ def match(
         raise typer.Exit(FOUND)
 
 
+class EventsTable:
+    """The events that correct something, in an SQLite database: a file may have any size."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        connection.execute("CREATE TABLE event (place INTEGER PRIMARY KEY, body TEXT)")
+
+    def add(self, body: str) -> None:
+        """Add an event's body."""
+        self._connection.execute("INSERT INTO event (body) VALUES (?)", (body,))
+
+    def bodies(self) -> Iterator[str]:
+        """Yield the bodies in their order."""
+        for (body,) in self._connection.execute("SELECT body FROM event ORDER BY place"):
+            yield body
+
+
 def _differences(
-    target: Target, matching: Matching, path: Path, shop: MerchantId | None, report: Path | None, *, visible: bool
+    target: Target,
+    matching: Matching,
+    path: Path,
+    shop: MerchantId | None,
+    report: Path | None,
+    events: EventsTable,
+    *,
+    visible: bool,
 ) -> list[Difference]:
     """Compare the whole file, write each difference to the report, and return the first of them.
 
-    The events that correct something are put into the scratch database.
+    The events that correct something are added to `events`.
     """
-    matching.scratch.execute("CREATE TABLE event (place INTEGER PRIMARY KEY, body TEXT)")
     kept: list[Difference] = []
     size = path.stat().st_size
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
@@ -100,7 +126,7 @@ def _differences(
                     kept.append(difference)
                 written(difference)
                 if (body := event(difference)) is not None:
-                    matching.scratch.execute("INSERT INTO event (body) VALUES (?)", (body,))
+                    events.add(body)
         except NotOrdersError as error:
             hint = " (--merchant MERCHANT)" if shop is None else ""
             raise unable(f"{error}{hint}.") from error
@@ -109,8 +135,8 @@ def _differences(
 
 def _all(target: Target, matching: Matching, rows: Iterator[SourceOrder | BadRow]) -> Iterator[Difference]:
     yield from matching.compare(rows)
-    for merchant, first, last in matching.spans():
-        yield from matching.not_there(merchant, _transactions(target, merchant, first, last))
+    for merchant, first, last in matching.seen.spans():
+        yield from matching.not_there(merchant, first, last, _transactions(target, merchant, first, last))
 
 
 def _transactions(target: Target, merchant: MerchantId, first: str, last: str) -> Iterator[Transaction]:
@@ -136,15 +162,14 @@ def _look(target: Target, seen: Callable[[Letter], bool]) -> None:
     letters.dead_letters(target).listing(wanted=1, parkings=[Parking.INBOX], matching=seen)
 
 
-def _fixed(context: typer.Context, target: Target, matching: Matching, *, yes: bool) -> int:
+def _fixed(context: typer.Context, target: Target, matching: Matching, events: EventsTable, *, yes: bool) -> int:
     """Send what is missing, if --fix asks for it and the question is confirmed; return how many events that were."""
     to_send = matching.found[DifferenceKind.MISSING] + matching.found[DifferenceKind.REFUND_MISSING]
     if not to_send:
         return 0
     confirm(target, f"send {to_send:,} events.", yes=yes)
     with repeatable(context):
-        bodies = matching.scratch.execute("SELECT body FROM event ORDER BY place")
-        return _send(target, (body for (body,) in bodies))
+        return _send(target, events.bodies())
 
 
 def _send(target: Target, bodies: Iterator[str]) -> int:

@@ -27,9 +27,10 @@ from chalicelib.contracts.api.problems import (
     unauthorized,
 )
 from chalicelib.contracts.api.statements import Statement
-from chalicelib.contracts.api.story import Excerpt, Story, story_of
+from chalicelib.contracts.api.story import Story, story_of
 from chalicelib.contracts.letters import Parking
 from chalicelib.domain import statements
+from chalicelib.domain.derivation import Excerpt
 from chalicelib.domain.errors import Code, Rejected, RetryLater
 from chalicelib.domain.figures import recount
 from chalicelib.domain.ids import MerchantId

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.adapters.scratch import SeenOrdersTable
 from chalicelib.contracts.order_events import event
 from chalicelib.contracts.order_files import Form, OrderFile
 from chalicelib.domain.ids import TransactionId, instant, transaction_id
@@ -24,7 +25,7 @@ from chalicelib.usecases.matching import Matching
 from infra.commands import letters, match
 from infra.commands.target import Target
 from tests.support.api import CREDITS_TABLE, TRANSACTIONS_TABLE, Aws
-from tests.support.builders import NOON, SHOP, merchant, order, trial
+from tests.support.builders import NOON, SHOP, order, trial
 from tests.support.command_line import said, target_of
 from tests.support.events import opened, paid, refunded
 from tests.support.fakes import FakeLedger, settle
@@ -363,7 +364,7 @@ def test_a_hundred_thousand_lines_with_faults_of_every_kind_name_each_and_invent
     lines: Callable[[Difference], str] = lambda one: one.order_id or f"line {one.line}"  # noqa: E731
     with path.open("rb") as file, closing(sqlite3.connect(tmp_path / "s.sqlite")) as scratch:
         matching = Matching(
-            scratch=scratch,
+            seen=SeenOrdersTable(scratch),
             lookup=planted.lookup,
             parked=lambda _, order_id: order_id in planted.expected["parked"],
             now=NOW,
@@ -372,8 +373,8 @@ def test_a_hundred_thousand_lines_with_faults_of_every_kind_name_each_and_invent
         for one in matching.compare(OrderFile(file, Form.CSV, SHOP).orders()):
             found[one.kind.value].add(lines(one))
             events += event(one) is not None
-        [(shop, _, _)] = matching.spans()
-        for one in matching.not_there(shop, map(planted.transaction, planted.ids)):
+        [(shop, first, last)] = matching.seen.spans()
+        for one in matching.not_there(shop, first, last, map(planted.transaction, planted.ids)):
             found[one.kind.value].add(lines(one))
 
         assert events == len(planted.expected["missing"]) == 100
@@ -389,8 +390,11 @@ def test_an_order_under_another_of_its_names_is_there() -> None:
     transaction = written.history(SHOP)[1]
     with closing(sqlite3.connect(":memory:")) as scratch:
         matching = Matching(
-            scratch=scratch, lookup=lambda wanted: dict.fromkeys(wanted, transaction), parked=lambda *_: False, now=NOW
+            seen=SeenOrdersTable(scratch),
+            lookup=lambda wanted: dict.fromkeys(wanted, transaction),
+            parked=lambda *_: False,
+            now=NOW,
         )
         assert list(matching.compare(orders_of(exported(row(9))).orders())) == []
         inside = replace(transaction, occurred_at=instant(NOW - timedelta(days=3)))
-        assert list(matching.not_there(merchant("shop"), [inside])) == []
+        assert list(matching.not_there(*matching.seen.spans()[0], [inside])) == []

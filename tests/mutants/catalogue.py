@@ -471,7 +471,11 @@ MUTANTS = (
             "    derived = derived_crossings(transaction, before=known)\n",
             "    derived = derived_crossings(replace(transaction, metadata={}, threshold=transaction.threshold + 1), before=None)\n",
         ),
-        (STORY, "from dataclasses import dataclass\n", "from dataclasses import dataclass, replace\n"),
+        (
+            STORY,
+            "from collections.abc import Callable, Mapping\n",
+            "from collections.abc import Callable, Mapping\nfrom dataclasses import replace\n",
+        ),
     ),
     _mutant(
         "an opening that crosses",

@@ -1,8 +1,9 @@
 """Events derived from the ledger, by `credits republish` and by a plugin's story, equal the published ones."""
 
 from chalicelib.adapters.dynamodb.items import account_from, transaction_from
-from chalicelib.contracts.api.story import Excerpt, story_of
+from chalicelib.contracts.api.story import story_of
 from chalicelib.contracts.outbound.derived import derived_events
+from chalicelib.domain.derivation import Excerpt
 from chalicelib.domain.thresholds import CrossingType
 from chalicelib.domain.transactions import Transaction
 from tests.simulator.aws import CREDITS, TRANSACTIONS

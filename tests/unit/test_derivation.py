@@ -6,11 +6,11 @@ from dataclasses import replace
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chalicelib.contracts.api.story import Excerpt, story_of
+from chalicelib.contracts.api.story import story_of
 from chalicelib.contracts.outbound.derived import derived_events
 from chalicelib.contracts.outbound.published import crossing_event
 from chalicelib.domain.audit import audit
-from chalicelib.domain.derivation import derived_crossings
+from chalicelib.domain.derivation import Excerpt, derived_crossings
 from chalicelib.domain.fold import fold
 from chalicelib.domain.ids import Instant
 from chalicelib.domain.ledger import THRESHOLD_BEFORE, Account, Commit, Crossing

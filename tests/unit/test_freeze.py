@@ -9,11 +9,12 @@ import pytest
 from chalicelib.adapters.dynamodb.account_attributes import freeze_text
 from chalicelib.adapters.dynamodb.items import account_from, account_item
 from chalicelib.contracts.api import answers
-from chalicelib.contracts.api.story import Excerpt, story_of
+from chalicelib.contracts.api.story import story_of
 from chalicelib.contracts.outbound.published import crossing_event, transaction_event
 from chalicelib.domain.alerts import Level, Unit
 from chalicelib.domain.audit import audit, plausible, rebuilt
 from chalicelib.domain.closure import change_closure
+from chalicelib.domain.derivation import Excerpt
 from chalicelib.domain.due import as_of
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.figures import contribution

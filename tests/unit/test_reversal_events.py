@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contracts.api.story import Excerpt, story_of
+from chalicelib.contracts.api.story import story_of
 from chalicelib.contracts.inbound.events import read_event
 from chalicelib.contracts.inbound.payloads import Terms
 from chalicelib.contracts.outbound.payloads import PaymentReversed
 from chalicelib.contracts.outbound.published import transaction_event
+from chalicelib.domain.derivation import Excerpt
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.movements import Movement
 from chalicelib.domain.orders import Policy

@@ -5,10 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib.contracts.api import story
 from chalicelib.contracts.api.sentences import movement_sentence
 from chalicelib.contracts.api.sentences_time import GRACE_ENDS
-from chalicelib.contracts.api.story import Chapter, Story, excerpt_of, story_of
+from chalicelib.contracts.api.story import Chapter, Story, story_of
 from chalicelib.contracts.outbound.published import crossing_event
 from chalicelib.domain.alerts import Level, Unit
 from chalicelib.domain.fold import fold
@@ -19,6 +18,8 @@ from chalicelib.domain.orders import Policy
 from chalicelib.domain.override import change_threshold
 from chalicelib.domain.terms import GraceTerms, TimeTerms
 from chalicelib.domain.transactions import Transaction
+from chalicelib.usecases import explaining
+from chalicelib.usecases.explaining import excerpt_of
 from tests.support.builders import (
     EARNED_TENTH,
     LATER,
@@ -171,8 +172,8 @@ def test_every_movement_has_its_sentence(movements: Sequence[Movement], sentence
 
 
 def test_a_long_story_reads_a_bounded_part_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(story, "BEFORE_MAX", 4)
-    monkeypatch.setattr(story, "AFTER_MAX", 3)
+    monkeypatch.setattr(explaining, "BEFORE_MAX", 4)
+    monkeypatch.setattr(explaining, "AFTER_MAX", 3)
     ledger = ledger_of(trial(10), *(order(str(number)) for number in range(25)))
     reads: list[tuple[int, int]] = []
     account, transactions = ledger.accounts[SHOP], ledger.history(SHOP)

@@ -12,12 +12,12 @@ from chalicelib.contracts.api.lots import Lot
 from chalicelib.contracts.api.model import Model
 from chalicelib.contracts.api.runway import Runway
 from chalicelib.domain import ledger, transactions
-from chalicelib.domain.closure import status_reason, status_since, status_transaction
 from chalicelib.domain.due import as_of
 from chalicelib.domain.ids import Instant, credit_id
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Direction
 from chalicelib.domain.plugin_status import Reason
+from chalicelib.domain.status import status_reason, status_since, status_transaction
 
 Data = TypeVar("Data")
 Row = TypeVar("Row")

@@ -5,28 +5,22 @@ publishers' code; this is not a log of deliveries (contract, "Why off, since whe
 the API and the command line show the same story.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import Self
 
 from chalicelib.contracts.api.model import Model
 from chalicelib.contracts.api.sentences import ALWAYS_TOLD, credits_text, frozen_sentence, movement_sentence
 from chalicelib.contracts.api.sentences_time import GRACE_ENDS, grace_sentence, level_sentence
 from chalicelib.contracts.outbound.published import PublishedEvent, crossing_event, transaction_event
-from chalicelib.domain.closure import deciding_transaction, status_reason, status_since, status_transaction
-from chalicelib.domain.derivation import derived_crossings
+from chalicelib.domain.derivation import Excerpt, derived_crossings
 from chalicelib.domain.freeze import FREEZE
 from chalicelib.domain.grace import End
-from chalicelib.domain.ids import Instant, MerchantId
+from chalicelib.domain.ids import Instant
 from chalicelib.domain.ledger import Account, Crossing
 from chalicelib.domain.plugin_status import Reason
+from chalicelib.domain.status import deciding_transaction, status_reason, status_since, status_transaction
 from chalicelib.domain.thresholds import CrossingType, crossings
 from chalicelib.domain.transactions import Transaction
-
-BEFORE_MAX = 200
-"""How many transactions a story looks back at, up to the one that decided the status."""
-AFTER_MAX = 200
-"""Of the transactions after it, how many of the first and of the newest a story looks at."""
 
 SOURCE = (
     "Derived from the ledger's crossings, as the publishers derive it; deliveries are not logged. "
@@ -78,43 +72,6 @@ class Story(Model):
     chapters: list[Chapter]
     source: str
     complete: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Excerpt:
-    """A story's transactions, oldest first; `complete`: none is left out since the opening."""
-
-    transactions: Sequence[Transaction]
-    complete: bool
-
-
-Transactions = Callable[[MerchantId, int, int], Sequence[Transaction]]
-"""Reads a merchant's transactions of these sequences, both included, newest first."""
-
-
-def excerpt_of(account: Account, decided: Transaction | None, read: Transactions) -> Excerpt:
-    """Return the transactions around the one that decided the status, and the newest; at most three reads.
-
-    `decided` is that transaction, None where none was found: the story then looks back from the newest.
-    """
-    middle = account.sequence if decided is None else decided.sequence
-    wanted = [
-        (middle - BEFORE_MAX + 1, middle + AFTER_MAX),
-        (max(middle + AFTER_MAX, account.sequence - AFTER_MAX) + 1, account.sequence),
-    ]
-    if middle > BEFORE_MAX:
-        wanted.insert(0, (1, 1))
-    # An index may lag a moment; this transaction was read by its key.
-    found = {} if decided is None else {decided.sequence: decided}
-    for lowest, highest in wanted:
-        if max(1, lowest) <= min(highest, account.sequence):
-            transactions = read(account.merchant_id, max(1, lowest), min(highest, account.sequence))
-            found |= {transaction.sequence: transaction for transaction in transactions}
-    transactions = [found[sequence] for sequence in sorted(found)]
-    return Excerpt(
-        transactions,
-        complete=[transaction.sequence for transaction in transactions] == list(range(1, account.sequence + 1)),
-    )
 
 
 def story_of(account: Account, excerpt: Excerpt) -> Story:
