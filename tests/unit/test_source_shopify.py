@@ -87,6 +87,7 @@ def test_an_order_is_charged_by_its_id_and_the_money_of_the_shop(topic: str, eve
             "financial_status": "paid",
             "test": False,
             "updated_at": "2026-11-20T10:00:01-05:00",
+            "order_items": [{}],
         },
     )
     assert (webhook.name, webhook.merchant_id) == (f"shopify:{DOMAIN}", None)
@@ -96,6 +97,24 @@ def test_an_order_is_charged_by_its_id_and_the_money_of_the_shop(topic: str, eve
     assert isinstance(movement, OrderMovement)
     assert (movement.key, movement.total) == (f"SHOPIFY_ORDER_{ORDER_ID}", Decimal(100))
     assert movement.occurred_at == "2026-11-20T15:00:01.000Z"
+
+
+@pytest.mark.parametrize(
+    ("lines", "stated"),
+    [
+        ([{"id": 1}, {"id": 2}, {"id": 3, "current_quantity": 0}], 3),
+        ([{"id": 1}] * 500, 500),
+        ([], 0),
+        (None, 0),
+    ],
+)
+@pytest.mark.parametrize("topic", ["orders/paid", "orders/updated"])
+def test_an_order_has_as_many_items_as_lines_removed_ones_too(topic: str, lines: Any, stated: int) -> None:
+    webhook = came(topic, order(line_items=lines))
+    assert only_event(webhook).payload.get("order_items", []) == [{}] * stated
+    [movement] = moved(webhook, Basis.ITEM).movements
+    assert isinstance(movement, OrderMovement)
+    assert (movement.lines, movement.lines_stated) == (stated or 1, stated > 0)
 
 
 def test_the_domain_of_a_shop_counts_in_small_letters_and_headers_in_any() -> None:
@@ -163,6 +182,10 @@ def test_an_id_is_its_number_and_beyond_2_to_the_53_that_of_the_global_id(
         ({"admin_graphql_api_id": "gid://shopify/Refund/1"}, Code.TOPIC_CONTRADICTS_BODY, "admin_graphql_api_id"),
         ({"financial_status": 5}, Code.FIELD_INVALID, "financial_status"),
         ({"test": "yes"}, Code.FIELD_INVALID, "test"),
+        ({"line_items": {"0": {"id": 1}}}, Code.FIELD_INVALID, "line_items"),
+        ({"line_items": "two"}, Code.FIELD_INVALID, "line_items"),
+        ({"line_items": -1}, Code.FIELD_INVALID, "line_items"),
+        ({"line_items": 10**9}, Code.FIELD_INVALID, "line_items"),
     ],
 )
 def test_what_decides_of_an_order_is_strict(fields: dict[str, Any], code: Code, field: str) -> None:

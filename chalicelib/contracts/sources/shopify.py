@@ -15,7 +15,7 @@ from pydantic_core import PydanticCustomError
 from chalicelib.contracts.event_types import ORDER_PAID, ORDER_REFUNDED
 from chalicelib.contracts.inbound.orders import PAID
 from chalicelib.contracts.sources import fields as reading
-from chalicelib.contracts.sources.fields import Fields, Shape
+from chalicelib.contracts.sources.fields import COUNT, Fields, Shape
 from chalicelib.contracts.sources.shopify_ids import number
 from chalicelib.contracts.sources.webhooks import (
     Closed,
@@ -69,9 +69,9 @@ SHAPE: Final[Shape] = {
     "total_price": None,
     "updated_at": None,
     "refunds": _REFUND,
+    "line_items": COUNT,
     "myshopify_domain": None,
     "shop_domain": None,
-    "line_items": None,
     "order_edit": None,
     "app_subscription": None,
     "variants": None,
@@ -161,6 +161,7 @@ def _check_shop(fields: Fields, shop: str) -> None:
 def _order(fields: Fields, topic: str, _terms: SourceTerms) -> list[Part]:
     _check_kind(fields, needed=_ORDER_ONLY, foreign=(*_REFUND_ONLY, *_NEITHER))
     order_id = number(fields, "id", "Order")
+    lines = fields.count("line_items")
     status, test = fields.text("financial_status"), fields.flag("test")
     updated = topic == "orders_updated"
     if updated and status is None:
@@ -174,6 +175,7 @@ def _order(fields: Fields, topic: str, _terms: SourceTerms) -> list[Part]:
             financial_status=status,
             test=test,
             updated_at=fields.word("updated_at"),
+            order_items=[{}] * lines if lines else None,
         ),
     )
     paid = status is not None and status.lower() in PAID
