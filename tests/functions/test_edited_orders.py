@@ -48,7 +48,10 @@ def test_an_edited_order_without_a_time_of_the_edit(system: System) -> None:
     assert [message.attributes["code"] for message in system.parked()] == ["key_reused"]
 
 
-@pytest.mark.parametrize("time", [1793545200, 1793545200000, "2026-11-01T15:00:00Z", "2026-11-01T15:00:00.000+00:00"])
+@pytest.mark.parametrize(
+    "time",
+    [1793545200, 1793545200000, "2026-11-01T15:00:00Z", "2026-11-01T15:00:00.000+00:00", "2026-11-01 15:00:00+00"],
+)
 def test_the_time_of_a_version_may_have_any_spelling(system: System, time: object) -> None:
     system.configure(**BY_TOTAL)
     system.ingest(opened(), told("100.00", 9))
