@@ -600,6 +600,11 @@ MUTANTS = (
         ),
     ),
     _mutant(
+        "a refund within its order parks the order's message",
+        (ENDING, "next((outcome for outcome in outcomes if", "next((outcome for outcome in (*outcomes, *secondary) if"),
+        tests="tests/unit/test_ending.py",
+    ),
+    _mutant(
         "missing ground parked at once", (ENDING, "waited_seconds >= retry.total_seconds:", "waited_seconds >= 0:")
     ),
     _mutant(

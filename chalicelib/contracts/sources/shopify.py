@@ -6,7 +6,7 @@ way through JavaScript; then `admin_graphql_api_id` names the object.
 
 import re
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final
 
@@ -182,16 +182,19 @@ def _order(fields: Fields, topic: str, _terms: SourceTerms) -> list[Part]:
     return [order, *(_settled(fields, order_id) if updated and paid and not test else ())]
 
 
-def _settled(order: Fields, order_id: str) -> list[SourceEvent]:
+def _settled(order: Fields, order_id: str) -> list[Part]:
     """Return the order's refunds whose money has moved: one that was pending at first is reported only here."""
-    found = []
+    found: list[Part] = []
     for refund in order.each("refunds"):
         # What is wrong with a refund, its own webhook reports; it does not keep the order from being charged.
-        with suppress(Rejected):
+        try:
             refund_id = number(refund, "id", "Refund")
             amount = _refunded(refund, refund_id)
-            if not isinstance(amount, Unused) and amount[0] > 0:
-                found.append(_refund_event(refund_id, order_id, amount))
+        except Rejected as error:
+            found.append(Unused(reason=error.code, field=error.field, reference_id=order_id))
+            continue
+        if not isinstance(amount, Unused) and amount[0] > 0:
+            found.append(replace(_refund_event(refund_id, order_id, amount), secondary=True))
     return found
 
 
