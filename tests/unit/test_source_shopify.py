@@ -33,6 +33,7 @@ from tests.support.webhooks import (
 )
 
 PLAIN = SourceTerms()
+LATER = "2026-11-20T10:00:01-05:00"
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 BEYOND = 820982911946154508
 ROUNDED = 820982911946154500
@@ -376,6 +377,8 @@ def test_an_uninstall_of_another_shop_is_poison() -> None:
         ("orders/cancelled", order(), UnusedReason.TOPIC_UNUSED),
         ("products/update", {"id": 1}, UnusedReason.TOPIC_UNUSED),
         ("orders/create", {}, UnusedReason.TOPIC_UNUSED),
+        ("customer.tags_added", {"customerId": "gid://shopify/Customer/1"}, UnusedReason.TOPIC_UNUSED),
+        ("customer.joined_segment", {"customer_id": "gid://shopify/Customer/1"}, UnusedReason.TOPIC_UNUSED),
     ],
 )
 def test_a_topic_that_moves_nothing_is_ignored_with_its_reason(
@@ -384,6 +387,14 @@ def test_a_topic_that_moves_nothing_is_ignored_with_its_reason(
     webhook = came(topic, body)
     assert only_unused(webhook) == Unused(reason=reason, field="X-Shopify-Topic")
     assert webhook.name == f"shopify:{DOMAIN}"
+
+
+@pytest.mark.parametrize(
+    ("topic", "field"),
+    [("orders/paid", "financial_status"), ("orders/updated", "financial_status"), ("refunds/create", "order_id")],
+)
+def test_a_body_without_what_its_topic_is_about_lacks_a_field(topic: str, field: str) -> None:
+    assert refused(topic, {"id": ORDER_ID, "updated_at": LATER}) == (Code.FIELD_MISSING, field)
 
 
 BODIES = {

@@ -95,7 +95,8 @@ _TIMES: Mapping[str, tuple[str, ...]] = {
     "refunds_create": ("processed_at", "created_at"),
 }
 
-_TOPIC = re.compile(r"[a-z0-9_]{1,64}(/[a-z0-9_]{1,64})?")
+# Newer topics have a point, such as `customer.tags_added`.
+_TOPIC = re.compile(r"[a-z0-9_.]{1,64}(/[a-z0-9_.]{1,64})?")
 
 
 def read(body: Mapping[str, Any], headers: Mapping[str, Any], terms: SourceTerms) -> Webhook:
@@ -265,10 +266,10 @@ def _shop_money(transaction: Fields) -> tuple[Decimal, str | None]:
 
 def _check_kind(fields: Fields, *, needed: tuple[str, ...], foreign: tuple[str, ...]) -> None:
     wrong = next((name for name in foreign if name in fields), None)
-    if wrong is None and needed and not any(name in fields for name in needed):
-        wrong = needed[0]
     if wrong is not None:
         raise Rejected(Code.TOPIC_CONTRADICTS_BODY, f"the field {wrong} does not fit the topic", field=wrong)
+    if needed and not any(name in fields for name in needed):
+        fields.missing(needed[0])
 
 
 _READERS: Mapping[str, Callable[[Fields, str, SourceTerms], list[Part]]] = {
