@@ -72,7 +72,13 @@ def text_id(value: Any, *, longest: int = ID_LENGTH_MAX) -> str:
 
 
 def _shop_id(value: Any) -> str:
-    return text_id(shop_id(text_id(value, longest=GLOBAL_ID_LENGTH_MAX)))
+    if isinstance(value, str) and len(value) <= GLOBAL_ID_LENGTH_MAX and _PRINTABLE.fullmatch(value):
+        value = shop_id(value)
+    return text_id(value)
+
+
+empty_is_none = BeforeValidator(lambda value: None if value == "" else value)
+"""For a field that may be null and keys nothing: an empty text is none, too."""
 
 
 def other_names(read: Callable[[Any], str]) -> BeforeValidator:
