@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from email.utils import parsedate_to_datetime
 from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, ValidationInfo, WithJsonSchema
@@ -43,7 +44,19 @@ _DECIMAL = re.compile(rf"[0-9]{{1,{MONEY_DIGITS_MAX}}}(\.[0-9]+)?")
 _EXPONENT_MAX = 31
 """A number of JSON with more digits before or after its point decides nothing: writing it out could take minutes."""
 _CURRENCY = re.compile(r"[A-Za-z]{3}")
-_TIME = re.compile(r"\d{4}-\d{2}-\d{2}([Tt ]\d{2}:\d{2}(:\d{2}([.,]\d{1,9})?)?([Zz]|[+-]\d{2}:?\d{2})?)?", re.ASCII)
+# PostgreSQL writes an offset as `+00`, Ruby ` UTC`, Go ` +0000 UTC`, Java `Z[UTC]`: beside an offset, a name is idle.
+_TIME = re.compile(
+    r"(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2})(?::(\d{2})(?:[.,](\d{1,12}))?)?"
+    r"(?: ?(Z|[+-]\d{2}(?::?\d{2})?)(?: ?\[[\w/+-]{1,64}\]| [A-Z+-]\w{0,5})?| ?(?:UTC|GMT|\[(?:Etc/)?UTC\]))?)?",
+    re.ASCII | re.IGNORECASE,
+)
+_BASIC_TIME = re.compile(
+    r"(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(?:(\d{2})([.,]\d{1,12})?)?(\D.*)?", re.ASCII | re.IGNORECASE
+)
+_MAIL_TIME = re.compile(
+    r"(?:[A-Z]{3}, ?)?\d{1,2} [A-Z]{3} \d{4} \d{2}:\d{2}(?::\d{2})? (?:GMT|UTC|UT|Z|[+-]\d{4})",
+    re.ASCII | re.IGNORECASE,
+)
 
 
 def text_id(value: Any, *, longest: int = ID_LENGTH_MAX) -> str:
@@ -59,7 +72,13 @@ def text_id(value: Any, *, longest: int = ID_LENGTH_MAX) -> str:
 
 
 def _shop_id(value: Any) -> str:
-    return text_id(shop_id(text_id(value, longest=GLOBAL_ID_LENGTH_MAX)))
+    if isinstance(value, str) and len(value) <= GLOBAL_ID_LENGTH_MAX and _PRINTABLE.fullmatch(value):
+        value = shop_id(value)
+    return text_id(value)
+
+
+empty_is_none = BeforeValidator(lambda value: None if value == "" else value)
+"""For a field that may be null and keys nothing: an empty text is none, too."""
 
 
 def other_names(read: Callable[[Any], str]) -> BeforeValidator:
@@ -158,17 +177,15 @@ UNREADABLE: Final = Unreadable()
 
 
 def moment(value: Any) -> datetime | None:
-    """Return the time that a value means, None for none: RFC 3339 with any offset, a date, or a number since 1970.
+    """Return the time that a value means, None for none: a text, or a number since 1970.
 
-    A time without an offset is UTC, a date its midnight; a number counts seconds, or milliseconds from 10^11 on.
+    A text is RFC 3339 or ISO 8601 with any offset, as databases and languages write it too, RFC 1123, or a date. A time
+    without an offset is UTC, a date its midnight. A number counts seconds, or milliseconds from 10^11 on.
     """
     try:
         if isinstance(value, str):
-            if _TIME.fullmatch(value) is None:
-                return None
-            # RFC 3339 takes small letters too, Python capital ones only.
-            found = datetime.fromisoformat(value.upper().replace(",", "."))
-            return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+            found = _spelled(value.strip())
+            return found and (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
         if isinstance(value, Decimal) and not is_writable(value):
             return None
         if isinstance(value, int | Decimal) and not isinstance(value, bool):
@@ -177,6 +194,21 @@ def moment(value: Any) -> datetime | None:
     except (ValueError, OverflowError, ArithmeticError):
         return None
     return None
+
+
+def _spelled(text: str) -> datetime | None:
+    if _MAIL_TIME.fullmatch(text):
+        return parsedate_to_datetime(text)
+    basic = _BASIC_TIME.fullmatch(text)
+    if basic:
+        year, month, day, hour, minute, second, part, offset = basic.groups("")
+        text = f"{year}-{month}-{day}T{hour}:{minute}:{second or '00'}{part}{offset}"
+    parts = _TIME.fullmatch(text)
+    if parts is None:
+        return None
+    day, minute, second, part, offset = parts.groups("")
+    # Python reads small letters in no offset, and six digits of a second.
+    return datetime.fromisoformat(f"{day}T{minute or '00:00'}:{second or '00'}.{part[:6] or '0'}{offset.upper()}")
 
 
 def lenient(read: Callable[[Any, Reading], Any]) -> BeforeValidator:

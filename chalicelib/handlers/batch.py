@@ -101,14 +101,17 @@ class Batch:
             self._end(message, event, self._write_rest(event, ()))
 
     def _post_requests(self) -> None:
-        requests = [event.movements for _, event in self._requests]
+        requests = [request for _, event in self._requests for request in event.requests]
         started = time.perf_counter()
         outcomes = self._posting.post(requests, time=self._call)
         self._seconds = time.perf_counter() - started
-        for (message, event), of_message in zip(self._requests, outcomes, strict=True):
-            for movement, outcome in zip(event.movements, of_message, strict=True):
+        answers = iter(outcomes)
+        for message, event in self._requests:
+            of_message, *others = [next(answers) for _ in event.requests]
+            secondary = [outcome for [outcome] in others]
+            for movement, outcome in zip((*event.movements, *event.secondary), (*of_message, *secondary), strict=True):
                 self._count(movement, outcome)
-            self._end(message, event, [*of_message, *self._write_rest(event, of_message)])
+            self._end(message, event, [*of_message, *self._write_rest(event, of_message)], secondary)
 
     def park(self) -> None:
         """Park what was rejected; a message that the dead-letter queue does not confirm in time comes back."""
@@ -258,10 +261,10 @@ class Batch:
         )
         logger.info("closed" if account.closed else "open", merchant_id=merchant_id, version=account.version)
 
-    def _settled(self, event: Event) -> None:
-        """Count what was dropped and ignored of an event whose message does not come back."""
+    def _settled(self, event: Event, secondary: Sequence[Outcome]) -> None:
+        """Count what was dropped, ignored, and refused of `secondary`, of an event whose message does not come back."""
         self._dropped.update(event.dropped)
-        for one in event.ignored:
+        for one in (*event.ignored, *event.refused(secondary)):
             self._ignored[one.reason] += 1
             note = {"note": "ids alone are kept, and nothing personal"} if one.reason in PRIVACY else {}
             said: dict[str, Any] = {"merchant_id": one.merchant_id, "reference_id": one.reference_id, **note}
@@ -278,17 +281,24 @@ class Batch:
                 self._orders_changed += 1
                 logger.warning("order_changed", merchant_id=movement.merchant_id, key=movement.key)
 
-    def _end(self, message: Message, event: Event | None, outcomes: Sequence[Outcome]) -> None:
+    def _end(
+        self, message: Message, event: Event | None, outcomes: Sequence[Outcome], secondary: Sequence[Outcome] = ()
+    ) -> None:
         """Decide how the message ends; `event` is None if it could not be read."""
         waited_seconds = (datetime.now(UTC) - message.first_seen).total_seconds()
-        retry = self._ground_retry
-        end = ending(outcomes, deliveries=message.deliveries, waited_seconds=waited_seconds, retry=retry)
+        end = ending(
+            outcomes,
+            secondary=secondary,
+            deliveries=message.deliveries,
+            waited_seconds=waited_seconds,
+            retry=self._ground_retry,
+        )
         if isinstance(end, PutOff | SentOn):
             self._log_waiting(message, end.error, end.seconds)
             (self._leaving if isinstance(end, SentOn) else self._delayed).append((message, end.seconds))
             return
         if event is not None:
-            self._settled(event)
+            self._settled(event, secondary)
         if isinstance(end, Parked):
             self._parked.append((message, end.error))
 

@@ -1,6 +1,6 @@
 """A batch's webhooks as Shopify and Stripe send them: their merchants, and what they ask for (contract, section 15)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -10,10 +10,12 @@ from chalicelib.contracts.inbound.messages import Message
 from chalicelib.contracts.inbound.payloads import Ignored, Terms
 from chalicelib.contracts.sources.fields import as_json
 from chalicelib.contracts.sources.raw import RawWebhook
-from chalicelib.contracts.sources.webhooks import SourceTerms, Webhook, link_name
+from chalicelib.contracts.sources.webhooks import SourceEvent, SourceTerms, Webhook, link_name
 from chalicelib.contracts.values import moment
+from chalicelib.domain.errors import Rejected
 from chalicelib.domain.ids import MerchantId, instant
 from chalicelib.domain.links import Link, LinkKind, merchant_of_name
+from chalicelib.domain.movements import Movement
 from chalicelib.settings import Settings
 from chalicelib.usecases.linking import Linking, WebhookNames, unlinked
 from chalicelib.wiring import for_posting
@@ -106,18 +108,37 @@ class RawWebhooks:
         was to open the account failed.
         """
         webhook = found.webhook
-        bodies = list(webhook.bodies(merchant, invoice=found.invoice))
+        of_events = list(zip(webhook.events, webhook.bodies(merchant, invoice=found.invoice), strict=True))
+        bodies = [body for event, body in of_events if not event.secondary]
         if again and self._unlinked_opens and bodies and merchant == merchant_of_name(webhook.name or ""):
             bodies.insert(0, as_json({"event_type": MERCHANT_CREATED, "payload": {"merchant_id": merchant}}))
         events = [read_event(body, self._terms, now=now) for body in bodies]
+        secondary, refused = self._secondary(of_events, merchant, now)
         nothing = _nothing(webhook, merchant)
         return replace(
             nothing,
             movements=tuple(movement for event in events for movement in event.movements),
-            ignored=(*nothing.ignored, *(one for event in events for one in event.ignored)),
+            secondary=tuple(secondary),
+            ignored=(*nothing.ignored, *(one for event in events for one in event.ignored), *refused),
             dropped=tuple(field for event in events for field in event.dropped),
             payment_names=webhook.payment_names,
         )
+
+    def _secondary(
+        self, of_events: Iterable[tuple[SourceEvent, str]], merchant: MerchantId, now: datetime
+    ) -> tuple[list[Movement], list[Ignored]]:
+        """Return the movements of secondary events, and those that cannot be read: they keep nothing else back."""
+        movements: list[Movement] = []
+        refused: list[Ignored] = []
+        for event, body in of_events:
+            if not event.secondary:
+                continue
+            order_id = event.payload.get("order_id")
+            try:
+                movements += read_event(body, self._terms, now=now).movements
+            except Rejected as error:
+                refused.append(Ignored(reason=error.code, merchant_id=merchant, reference_id=order_id))
+        return movements, refused
 
 
 def _nothing(webhook: Webhook, merchant: MerchantId | None) -> Event:

@@ -63,13 +63,29 @@ class SentOn:
 Ending = Settled | Parked | PutOff | SentOn
 
 
-def ending(outcomes: Sequence[Outcome], *, deliveries: int, waited_seconds: float, retry: GroundRetry) -> Ending:
+def ending(
+    outcomes: Sequence[Outcome],
+    *,
+    secondary: Sequence[Outcome] = (),
+    deliveries: int,
+    waited_seconds: float,
+    retry: GroundRetry,
+) -> Ending:
     """Return how a message ends whose movements had these outcomes.
 
     `deliveries` includes this one; `waited_seconds` have passed since the first. Transient errors take
     precedence: only missing ground ends in parking, and a rejection beside either is found again by a later delivery.
+
+    A `secondary` movement has a message of its own: its rejection parks nothing. It may wait, since its own message may
+    have said nothing yet, but for no ground that the message's own rejection leaves missing.
     """
+    rejected = next((outcome for outcome in outcomes if isinstance(outcome, Rejected)), None)
     waiting = [outcome for outcome in outcomes if isinstance(outcome, RetryLater)]
+    waiting += [
+        outcome
+        for outcome in secondary
+        if isinstance(outcome, RetryLater) and not (rejected is not None and outcome.ground_missing)
+    ]
     later = min(waiting, key=lambda error: error.ground_missing, default=None)
     if later is not None:
         if later.ground_missing and waited_seconds >= retry.total_seconds:
@@ -78,7 +94,6 @@ def ending(outcomes: Sequence[Outcome], *, deliveries: int, waited_seconds: floa
         seconds = _delay(later, deliveries, retry)
         leaves = later.ground_missing and waited_seconds + seconds > INBOX_SECONDS_MAX
         return (SentOn if leaves else PutOff)(later, seconds)
-    rejected = next((outcome for outcome in outcomes if isinstance(outcome, Rejected)), None)
     if rejected is not None:
         return Parked(rejected)
     return APPLIED if outcomes else IGNORED

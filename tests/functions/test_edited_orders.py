@@ -4,9 +4,12 @@ from typing import Any
 
 import pytest
 
+from chalicelib.contracts.sources.raw import from_request
+from chalicelib.domain.links import LinkKind
 from tests.support.builders import SHOP
 from tests.support.events import asking, opened, refunded
-from tests.support.system import System
+from tests.support.system import System, seen
+from tests.support.webhooks import CANARY, DOMAIN, ORDER_ID, headers, order, text
 
 BY_TOTAL = {
     "ORDER_CREDIT_BASIS": "total",
@@ -45,7 +48,10 @@ def test_an_edited_order_without_a_time_of_the_edit(system: System) -> None:
     assert [message.attributes["code"] for message in system.parked()] == ["key_reused"]
 
 
-@pytest.mark.parametrize("time", [1793545200, 1793545200000, "2026-11-01T15:00:00Z", "2026-11-01T15:00:00.000+00:00"])
+@pytest.mark.parametrize(
+    "time",
+    [1793545200, 1793545200000, "2026-11-01T15:00:00Z", "2026-11-01T15:00:00.000+00:00", "2026-11-01 15:00:00+00"],
+)
 def test_the_time_of_a_version_may_have_any_spelling(system: System, time: object) -> None:
     system.configure(**BY_TOTAL)
     system.ingest(opened(), told("100.00", 9))
@@ -95,3 +101,50 @@ def test_an_edit_delivered_again_in_any_form_changes_nothing(system: System) -> 
 
     assert system.ingest(told("150", 11), told("100", 10), told("150.00", 11, UPDATED)) == []
     assert (system.everything(), system.parked()) == (before, [])
+
+
+def webhook(topic: str, hour: int, **fields: Any) -> Any:
+    body = order(updated_at=f"2026-11-20T{hour}:00:00-05:00", **fields)
+    return seen(from_request(LinkKind.SHOPIFY, text(body), headers(topic)).message())
+
+
+def lines(number: int) -> list[dict[str, Any]]:
+    return [{"id": place, "name": CANARY} for place in range(number)]
+
+
+@pytest.fixture
+def by_item(system: System) -> System:
+    system.configure(ORDER_CREDIT_BASIS="item")
+    assert system.ingest(asking("evt.merchant.created", {"links": [f"shopify:{DOMAIN}"]})) == []
+    return system
+
+
+def test_a_webhook_is_charged_by_the_lines_of_its_order_and_edited_by_their_number(by_item: System) -> None:
+    for sent in (
+        webhook("orders/paid", 10, line_items=lines(5)),
+        webhook("orders/updated", 10, line_items=lines(5)),
+        webhook("orders/updated", 12, line_items=lines(2)),
+        webhook("orders/updated", 11, line_items=lines(9)),
+        webhook("orders/updated", 13, line_items=None),
+    ):
+        assert by_item.ingest(sent) == []
+
+    assert moved(by_item)[1:] == [("ORDER_PAID", -5), ("ORDER_EDITED", 3)]
+    assert (by_item.balance(), by_item.parked()) == (98, [])
+
+
+def test_an_order_of_a_service_and_its_webhook_count_the_same_lines(by_item: System) -> None:
+    by_item.ingest(asking(PAID, {"order_id": ORDER_ID, "order_items": [{}, {}, {}]}))
+    assert by_item.ingest(webhook("orders/updated", 10, line_items=lines(3))) == []
+
+    assert moved(by_item)[1:] == [("ORDER_PAID", -3)]
+
+
+def test_a_webhook_without_lines_counts_as_one_item_and_edits_none(by_item: System) -> None:
+    by_item.ingest(webhook("orders/paid", 10, line_items=None))
+    assert moved(by_item)[1:] == [("ORDER_PAID", -1)]
+
+    by_item.ingest(asking(PAID, {"order_id": 1, "order_items": [{}, {}], "updated_at": "2026-11-20T10:00:00Z"}))
+    by_item.ingest(asking(UPDATED, {"order_id": 1, "updated_at": "2026-11-20T11:00:00Z"}))
+    assert moved(by_item)[2:] == [("ORDER_PAID", -2)]
+    assert by_item.parked() == []

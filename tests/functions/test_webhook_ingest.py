@@ -295,6 +295,15 @@ def test_poison_is_parked_cut_with_its_reason_and_can_be_put_back(linked: System
     assert transactions(linked) == [("SUBSCRIPTION_RENEWAL_sub%5F1_1793491200000", 40)]
 
 
+@pytest.mark.parametrize("start", ["2026-11-01 00:00:00+00", "Sun, 01 Nov 2026 00:00:00 GMT", "20261101T000000Z"])
+def test_a_period_that_an_invoice_paid_for_is_not_counted_again_in_another_spelling(linked: System, start: str) -> None:
+    linked.ingest(over_http(paid_by("invoice.paid", invoice())))
+    renewed = {"subscription_id": "sub_1", "credits_used": 500, "period_start": start}
+    assert linked.ingest(asking("evt.subscription.renewed", renewed)) == []
+
+    assert (linked.balance(), codes(linked)) == (600, [])
+
+
 def test_what_is_linked_to_nobody_waits_and_is_posted_once_it_is(system: System) -> None:
     record = over_http(PAID)
     assert system.ingest(record) == [record["messageId"]]

@@ -1,6 +1,7 @@
 """Webhooks of Shopify and Stripe over HTTP: signed, cut, queued, or refused as a problem (contract, section 15)."""
 
 import json
+from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -116,6 +117,20 @@ def test_an_order_larger_than_other_bodies_may_be_is_taken(inbox: Inbox) -> None
 
     assert from_shopify("orders/paid", order(line_items=lines)).status == 200
     assert len(inbox.sent[0][1]) < 1000
+
+
+def test_an_order_of_megabytes_is_taken_and_queued_small(inbox: Inbox) -> None:
+    lines = [{"id": place, "name": CANARY, "properties": [{"name": "x", "value": "y" * 8_000}]} for place in range(540)]
+    sent = text(order(line_items=lines, note="Grüße")).encode()
+    signed = {**headers("orders/paid"), SHOPIFY_HEADER: shopify_signature(sent, NEW)}
+
+    assert 4_300_000 < len(sent) < BODY_BYTES_MAX
+    assert posted("shopify", sent, signed).status == 200
+    assert len(inbox.sent[0][1]) < 1000
+
+
+def test_the_largest_body_in_base64_leaves_room_in_a_request_of_lambda() -> None:
+    assert len(b64encode(bytes(BODY_BYTES_MAX))) + 64 * 1024 < 6 * 1024 * 1024
 
 
 def test_what_is_too_large_is_refused_and_not_queued(inbox: Inbox) -> None:

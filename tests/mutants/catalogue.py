@@ -370,6 +370,11 @@ MUTANTS = (
         tests="tests/unit/test_edits.py",
     ),
     _mutant(
+        "an edit by lines that nobody named",
+        (EDITS, "basis is Basis.ITEM and not movement.lines_stated", "False"),
+        tests="tests/unit/test_edits.py",
+    ),
+    _mutant(
         "a balance below zero",
         (MOVING, "return -min(requested, account.balance)", "return -requested"),
     ),
@@ -597,6 +602,11 @@ MUTANTS = (
             "        if later.ground_missing and waited_seconds >= ",
             "        if deliveries > 2 or waited_seconds >= ",
         ),
+    ),
+    _mutant(
+        "a refund within its order parks the order's message",
+        (ENDING, "next((outcome for outcome in outcomes if", "next((outcome for outcome in (*outcomes, *secondary) if"),
+        tests="tests/unit/test_ending.py",
     ),
     _mutant(
         "missing ground parked at once", (ENDING, "waited_seconds >= retry.total_seconds:", "waited_seconds >= 0:")

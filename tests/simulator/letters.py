@@ -107,7 +107,7 @@ class Order:
     aliases: tuple[str, ...] = ()
 
 
-def order_ask(merchant: str, order: Order, *, updated: bool = False) -> Ask:
+def order_ask(merchant: str, order: Order, *, updated: bool = False, lists_lines: bool = True) -> Ask:
     """Return the ask of an order."""
     kept: dict[str, Any] = {"lines": order.lines}
     if order.total is not None:
@@ -124,6 +124,7 @@ def order_ask(merchant: str, order: Order, *, updated: bool = False) -> Ask:
         type="ORDER_PAID",
         reference=str(order.id),
         lines=order.lines,
+        lists_lines=lists_lines,
         total=order.total,
         updated=updated,
         at=order.at,
@@ -134,9 +135,10 @@ def order_ask(merchant: str, order: Order, *, updated: bool = False) -> Ask:
 
 def paid(merchant: str, orders: Sequence[Order], *, updated: bool = False) -> Letter:
     """Return the event of one order, or of several that were paid together."""
-    asks = tuple(order_ask(merchant, order, updated=updated) for order in orders)
+    bare = len(orders) == 1 and orders[0].lines == 1
+    asks = tuple(order_ask(merchant, order, updated=updated, lists_lines=not bare) for order in orders)
     payload: dict[str, Any] = {"merchant_id": merchant}
-    if len(orders) == 1 and orders[0].lines == 1:
+    if bare:
         payload |= _said(
             order_id=orders[0].id,
             total=orders[0].total,

@@ -55,7 +55,7 @@ def test_of_five_orders_of_which_one_is_bad_none_counts_and_the_reason_is_kept(f
         "first_seen": letter.attributes["first_seen"],
         "code": "field_invalid",
         "field": "payload.order_items.3.order_id",
-        "reason": "payload.order_items.3.order_id: an id is a text of 1 to 255 printable ASCII characters, "
+        "reason": "payload.order_items.3.order_id: an id is a text of 1 to 64 printable ASCII characters, "
         "or an integer",
         "origin": origin,
         **({"subject": ORDER_PAID} if origin == "nats" else {}),

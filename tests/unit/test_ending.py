@@ -18,8 +18,8 @@ NEWER = NewerForm()
 RETRY = GroundRetry(shortest_seconds=2, longest_seconds=60, total_seconds=3600)
 
 
-def end(*outcomes: Outcome, deliveries: int = 1, waited_seconds: float = 0) -> Any:
-    return ending(outcomes, deliveries=deliveries, waited_seconds=waited_seconds, retry=RETRY)
+def end(*outcomes: Outcome, secondary: tuple[Outcome, ...] = (), deliveries: int = 1, waited_seconds: float = 0) -> Any:
+    return ending(outcomes, secondary=secondary, deliveries=deliveries, waited_seconds=waited_seconds, retry=RETRY)
 
 
 def test_a_message_without_movements_is_ignored() -> None:
@@ -108,3 +108,22 @@ def test_missing_ground_parks_the_message_once_it_has_waited_in_vain() -> None:
 @pytest.mark.parametrize("error", [OUTAGE, NEWER, RetryLater(Code.ACCOUNT_BEHIND, "behind")])
 def test_an_outage_never_parks_a_message(error: RetryLater) -> None:
     assert isinstance(end(NO_ORDER, error, deliveries=10**6, waited_seconds=10**6), PutOff)
+
+
+def test_a_secondary_rejection_parks_nothing() -> None:
+    assert end(APPLIED_BEFORE, secondary=(REFUSED, REFUSED_TOO)) is APPLIED
+    assert end(REFUSED, secondary=(REFUSED_TOO,)) == Parked(REFUSED)
+
+
+@pytest.mark.parametrize("error", [NO_ORDER, OUTAGE, NEWER])
+def test_a_secondary_movement_may_wait_for_what_only_this_message_says(error: RetryLater) -> None:
+    ended = end(APPLIED_BEFORE, secondary=(REFUSED, error))
+
+    assert isinstance(ended, PutOff)
+    assert ended.error is error
+
+
+def test_a_secondary_movement_waits_for_no_ground_that_was_refused_beside_it() -> None:
+    assert end(REFUSED, secondary=(NO_ORDER,)) == Parked(REFUSED)
+    assert isinstance(end(REFUSED, secondary=(OUTAGE,)), PutOff)
+    assert isinstance(end(APPLIED_BEFORE, secondary=(NO_ORDER,), waited_seconds=3600), Parked)

@@ -300,7 +300,7 @@ def test_credits_are_checked_under_each_of_their_names(name: str) -> None:
                 "field_invalid",
                 "reason",
             )
-            for reason in ["", "  ", "r" * 501, CANARY + "\x00", CANARY + "\ud800", CANARY + "\nx", 5]
+            for reason in ["  ", "r" * 501, CANARY + "\x00", CANARY + "\ud800", CANARY + "\nx", 5]
         ],
     ],
 )
@@ -549,3 +549,26 @@ def test_every_fault_that_a_model_finds_has_a_message_of_this_service(model: typ
 
     assert found
     assert found <= {"missing", *Code, *WORDS}
+
+
+@pytest.mark.parametrize("order_id", ["3" * 65, "3" * 256, "gid://shopify/Order/" + "3" * 65, "", True])
+def test_an_id_of_an_order_that_is_none_is_told_its_one_length(order_id: Any) -> None:
+    with pytest.raises(Rejected) as raised:
+        read_event(
+            json.dumps({"event_type": PAID, "payload": {"merchant_id": SHOP, "order_id": order_id}}), TERMS, now=READ_AT
+        )
+    assert "a text of 1 to 64 printable ASCII characters" in raised.value.message
+
+
+def test_half_a_surrogate_pair_is_refused_in_our_words() -> None:
+    with pytest.raises(Rejected) as raised:
+        read_event(
+            json.dumps(
+                {"event_type": PAID, "payload": {"merchant_id": SHOP, "order_id": 1, "financial_status": "\ud800"}}
+            ),
+            TERMS,
+            now=READ_AT,
+        )
+    assert raised.value.message == (
+        "payload.financial_status: a text of whole characters is needed, and half a surrogate pair is none"
+    )

@@ -3,6 +3,7 @@
 import json
 import time
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from chalicelib.domain.errors import Rejected
 from chalicelib.domain.movements import FixedMovement, OrderMovement, RefundMovement
 from chalicelib.domain.orders import Policy
 from tests.support.builders import READ_AT, SHOP
+from tests.support.timing import cpu_seconds
 
 TERMS = Terms(trial_credits=100, policy=Policy())
 PAID = "evt.shopify.webhook.order_paid"
@@ -206,7 +208,93 @@ def test_one_period_is_one_key_in_each_of_its_spellings(spelling: Any) -> None:
     assert read(RENEWED, payload).movements[0].key == "SUBSCRIPTION_RENEWAL_s_1793491200000"
 
 
-@pytest.mark.parametrize("opaque", ["2026-11", "in_2", "12345", "20261101", "november", "2026-W45-1", "9" * 17])
+SAME_MIDNIGHT = [
+    "2026-11-01 00:00:00+00",
+    "2026-11-01 00:00:00.000000+00",
+    "2026-11-01T05:00:00+05",
+    "2026-10-31 20:00:00-0400",
+    "2026-11-01T05:30:00+05:30",
+    "2026-11-01 00:00:00 UTC",
+    "2026-11-01 00:00:00 +0000 UTC",
+    "2026-11-01 05:30:00 +0530 +0530",
+    "2026-11-01 01:00:00.000000001 +0100 CET",
+    "2026-11-01T00:00:00Z[UTC]",
+    "2026-11-01T01:00:00+01:00[Europe/Berlin]",
+    "2026-11-01T00:00:00 GMT",
+    "Sun, 01 Nov 2026 00:00:00 GMT",
+    "Sun, 1 Nov 2026 01:00:00 +0100",
+    "01 Nov 2026 00:00:00 -0000",
+    "20261101T000000Z",
+    "20261101T0000Z",
+    "20261101T020000.000+0200",
+    "20261101t000000",
+    "2026-11-01T00:00:00.000000000000Z",
+    " 2026-11-01T00:00:00Z ",
+]
+
+
+@pytest.mark.parametrize("spelling", SAME_MIDNIGHT)
+def test_an_instant_is_the_same_as_databases_and_languages_write_it(spelling: str) -> None:
+    assert period_name(spelling) == "1793491200000"
+    assert read(PAID, {**ORDER, "updated_at": spelling}).dropped == ()
+    assert read(PAID, ORDER, timestamp=spelling).movements[0].occurred_at == "2026-11-01T00:00:00.000Z"
+
+
+@pytest.mark.parametrize(
+    "dated",
+    [
+        "2026-02-30",
+        "2026-11-01T25:00:00Z",
+        "2026-11-01 00:00:00 CET",
+        "2026-11-01T00:00:00Z/2026-12-01T00:00:00Z",
+        "+002026-11-01T00:00:00Z",
+        "20261101T00",
+        "2026/11/01",
+        "11/01/2026",
+        "1.11.2026",
+        "Nov 1, 2026",
+        "Sun Nov  1 00:00:00 UTC 2026",
+        "1 November 2026",
+        "01-Nov-26",
+        "Sunday, 01-Nov-26 00:00:00 GMT",
+        "Sun, 31 Feb 2026 00:00:00 GMT",
+        "/Date(1793491200000)/",
+    ],
+)
+def test_a_period_that_begins_as_a_date_and_cannot_be_read_is_parked(dated: str) -> None:
+    for names in ({}, {"renewal_id": "in_1"}):
+        payload = {"merchant_id": SHOP, "subscription_id": "s", "period_start": dated, "credits": 5, **names}
+        with pytest.raises(Rejected) as caught:
+            read(RENEWED, payload)
+        assert (caught.value.code, caught.value.field) == ("field_invalid", "payload.period_start")
+        assert dated not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "start", ["2026-11-01 ", "20261101T000000", "2026-11-01T00:00:00.", "Sun, ", "Nov ", "1", "[", " "]
+)
+def test_a_long_text_is_no_time_at_once(start: str) -> None:
+    for end in ("0", " ", "+", "A", "]", start):
+        long = start + end * 20_000
+        assert cpu_seconds(partial(read, PAID, ORDER, timestamp=long)) < 1
+
+
+@pytest.mark.parametrize(
+    "opaque",
+    [
+        "2026-11",
+        "period-7",
+        "v1.2.10",
+        "2026-11-01_2026-12-01",
+        "november 2026",
+        "in_2",
+        "12345",
+        "20261101",
+        "november",
+        "2026-W45-1",
+        "9" * 17,
+    ],
+)
 def test_what_is_no_instant_is_an_opaque_period(opaque: str) -> None:
     assert period_name(opaque) == opaque
 
@@ -355,3 +443,17 @@ def test_a_renewal_keeps_a_time_too_far_ahead_for_the_comparison_only() -> None:
     assert event.dropped == ("timestamp",)
     assert isinstance(event.movements[0], FixedMovement)
     assert (event.movements[0].occurred_at, event.movements[0].ahead) == (None, "2027-01-01T00:00:00.000Z")
+
+
+@pytest.mark.parametrize("empty", ["", None])
+def test_an_empty_text_that_keys_nothing_is_none(empty: str | None) -> None:
+    account = {"merchant_id": SHOP, "trial_id": empty, "credits_to_use": 5}
+    assert read("evt.account.created", account).movements[0].reference_id == SHOP
+
+    links = [{"name": "shopify:a.myshopify.com", "label": empty}]
+    [link] = read("evt.merchant.created", {"merchant_id": SHOP, "links": links}).links
+    assert link.label is None
+
+    adjustment = {"merchant_id": SHOP, "adjustment_id": "a", "operation_type": "INCREASE", "credits": 5}
+    adjusted = read("evt.credits.manual_adjustment", {**adjustment, "reason": empty, "admin_id": empty})
+    assert not adjusted.movements[0].metadata

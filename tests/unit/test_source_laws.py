@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from chalicelib.contracts.decoding import read_object
 from chalicelib.contracts.sources import shopify, stripe
-from chalicelib.contracts.sources.fields import Shape, as_json, cut, decoded
+from chalicelib.contracts.sources.fields import COUNT, Shape, as_json, cut, decoded
 from chalicelib.contracts.sources.webhooks import SourceTerms, Webhook
 from chalicelib.domain.errors import Code, Rejected
 from tests.support import webhooks as made
@@ -86,8 +86,14 @@ def part(whole: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[Any]:
 
 def shaped(shape: Shape) -> st.SearchStrategy[dict[str, Any]]:
     """Return objects that have any of the fields that decide, mostly of the right form, and others."""
-    fields = {name: SCALARS | ANYTHING if inner is None else part(shaped(inner)) for name, inner in shape.items()}
+    fields = {name: field(inner) for name, inner in shape.items()}
     return st.fixed_dictionaries({}, optional={**fields, "email": st.just(CANARY)})
+
+
+def field(shape: Any) -> st.SearchStrategy[Any]:
+    if shape == COUNT:
+        return st.lists(SCALARS, max_size=3) | ANYTHING
+    return SCALARS | ANYTHING if shape is None else part(shaped(shape))
 
 
 def told(read: Callable[[], Webhook]) -> Outcome:
@@ -192,7 +198,13 @@ def test_every_personal_field_of_a_whole_order_is_gone() -> None:
     body = made.order()
     kept = json.loads(trimmed_shopify(text(body)))
     assert kept.keys() <= shopify.SHAPE.keys()
-    assert kept["line_items"] == []
+    assert kept["line_items"] == 1
+
+
+@pytest.mark.parametrize("lines", [[CANARY, {"name": CANARY}, [CANARY]], CANARY, {"name": CANARY}, {CANARY: 1}, True])
+def test_of_the_lines_of_an_order_only_their_number_is_kept(lines: Any) -> None:
+    kept = json.loads(trimmed_shopify(text(made.order(line_items=lines))))["line_items"]
+    assert kept == (3 if isinstance(lines, list) else {})
 
 
 def test_cutting_keeps_every_digit() -> None:

@@ -1,5 +1,6 @@
 """Shopify's webhooks become events of ours, or nothing, or poison (contract, section 15, point 3)."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -32,6 +33,7 @@ from tests.support.webhooks import (
 )
 
 PLAIN = SourceTerms()
+LATER = "2026-11-20T10:00:01-05:00"
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 BEYOND = 820982911946154508
 ROUNDED = 820982911946154500
@@ -87,6 +89,7 @@ def test_an_order_is_charged_by_its_id_and_the_money_of_the_shop(topic: str, eve
             "financial_status": "paid",
             "test": False,
             "updated_at": "2026-11-20T10:00:01-05:00",
+            "order_items": [{}],
         },
     )
     assert (webhook.name, webhook.merchant_id) == (f"shopify:{DOMAIN}", None)
@@ -96,6 +99,24 @@ def test_an_order_is_charged_by_its_id_and_the_money_of_the_shop(topic: str, eve
     assert isinstance(movement, OrderMovement)
     assert (movement.key, movement.total) == (f"SHOPIFY_ORDER_{ORDER_ID}", Decimal(100))
     assert movement.occurred_at == "2026-11-20T15:00:01.000Z"
+
+
+@pytest.mark.parametrize(
+    ("lines", "stated"),
+    [
+        ([{"id": 1}, {"id": 2}, {"id": 3, "current_quantity": 0}], 3),
+        ([{"id": 1}] * 500, 500),
+        ([], 0),
+        (None, 0),
+    ],
+)
+@pytest.mark.parametrize("topic", ["orders/paid", "orders/updated"])
+def test_an_order_has_as_many_items_as_lines_removed_ones_too(topic: str, lines: Any, stated: int) -> None:
+    webhook = came(topic, order(line_items=lines))
+    assert only_event(webhook).payload.get("order_items", []) == [{}] * stated
+    [movement] = moved(webhook, Basis.ITEM).movements
+    assert isinstance(movement, OrderMovement)
+    assert (movement.lines, movement.lines_stated) == (stated or 1, stated > 0)
 
 
 def test_the_domain_of_a_shop_counts_in_small_letters_and_headers_in_any() -> None:
@@ -163,6 +184,10 @@ def test_an_id_is_its_number_and_beyond_2_to_the_53_that_of_the_global_id(
         ({"admin_graphql_api_id": "gid://shopify/Refund/1"}, Code.TOPIC_CONTRADICTS_BODY, "admin_graphql_api_id"),
         ({"financial_status": 5}, Code.FIELD_INVALID, "financial_status"),
         ({"test": "yes"}, Code.FIELD_INVALID, "test"),
+        ({"line_items": {"0": {"id": 1}}}, Code.FIELD_INVALID, "line_items"),
+        ({"line_items": "two"}, Code.FIELD_INVALID, "line_items"),
+        ({"line_items": -1}, Code.FIELD_INVALID, "line_items"),
+        ({"line_items": 10**9}, Code.FIELD_INVALID, "line_items"),
     ],
 )
 def test_what_decides_of_an_order_is_strict(fields: dict[str, Any], code: Code, field: str) -> None:
@@ -257,7 +282,7 @@ def test_a_refund_that_settles_later_has_the_same_key_and_amount_from_either_web
 
     settled = refund(transaction("45.00"))
     [_, by_order] = came("orders/updated", order(financial_status="partially_refunded", refunds=[settled])).events
-    assert by_order == only_event(came("refunds/create", settled))
+    assert by_order == replace(only_event(came("refunds/create", settled)), secondary=True)
 
 
 @pytest.mark.parametrize(
@@ -275,6 +300,17 @@ def test_a_refund_that_settles_later_has_the_same_key_and_amount_from_either_web
 def test_a_refund_within_an_order_never_stops_the_order(fields: dict[str, Any], refunds: list[dict[str, Any]]) -> None:
     [event] = came("orders/updated", order(refunds=refunds, **fields)).events
     assert event.event_type == "evt.order.updated"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code"),
+    [(transaction("many"), Code.FIELD_INVALID), (transaction(currency="JPY"), Code.CURRENCY_MISMATCH)],
+)
+def test_a_refund_within_an_order_that_cannot_be_read_is_ignored_with_its_reason(
+    wrong: dict[str, Any], code: Code
+) -> None:
+    [unused] = came("orders/updated", order(refunds=[refund(wrong)])).unused
+    assert (unused.reason, unused.reference_id) == (code, str(ORDER_ID))
 
 
 def test_refunds_within_a_paid_order_wait_for_their_own_webhook() -> None:
@@ -341,6 +377,8 @@ def test_an_uninstall_of_another_shop_is_poison() -> None:
         ("orders/cancelled", order(), UnusedReason.TOPIC_UNUSED),
         ("products/update", {"id": 1}, UnusedReason.TOPIC_UNUSED),
         ("orders/create", {}, UnusedReason.TOPIC_UNUSED),
+        ("customer.tags_added", {"customerId": "gid://shopify/Customer/1"}, UnusedReason.TOPIC_UNUSED),
+        ("customer.joined_segment", {"customer_id": "gid://shopify/Customer/1"}, UnusedReason.TOPIC_UNUSED),
     ],
 )
 def test_a_topic_that_moves_nothing_is_ignored_with_its_reason(
@@ -349,6 +387,14 @@ def test_a_topic_that_moves_nothing_is_ignored_with_its_reason(
     webhook = came(topic, body)
     assert only_unused(webhook) == Unused(reason=reason, field="X-Shopify-Topic")
     assert webhook.name == f"shopify:{DOMAIN}"
+
+
+@pytest.mark.parametrize(
+    ("topic", "field"),
+    [("orders/paid", "financial_status"), ("orders/updated", "financial_status"), ("refunds/create", "order_id")],
+)
+def test_a_body_without_what_its_topic_is_about_lacks_a_field(topic: str, field: str) -> None:
+    assert refused(topic, {"id": ORDER_ID, "updated_at": LATER}) == (Code.FIELD_MISSING, field)
 
 
 BODIES = {

@@ -24,6 +24,7 @@ WORDS: Final[Mapping[str, str]] = {
     "greater_than_equal": "the minimum is {ge}",
     "less_than_equal": "the maximum is {le}",
     "string_type": "a text is needed",
+    "string_unicode": "a text of whole characters is needed, and half a surrogate pair is none",
     "string_too_long": "a text of at most {max_length} characters is needed",
     "list_type": "a list is needed",
     "tuple_type": "a list is needed",

@@ -4,7 +4,7 @@
 message is applied, also when only one of its five orders is bad.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -42,6 +42,7 @@ from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.ids import Instant, MerchantId, instant
 from chalicelib.domain.links import Link
 from chalicelib.domain.movements import ORDER_UPDATED, Movement
+from chalicelib.domain.outcomes import Outcome
 
 AskingPayload = (
     type[MerchantCreated]
@@ -81,12 +82,14 @@ class Event:
     At least one of either. `dropped` names the fields that move nothing and could not be read. `links` are names that
     belong to the merchant from now on, `payment_names` those of payments, which nobody else may have; `paid` are the
     invoices that payments paid, by the payments' names. An event that `closes` reports that the shop has gone, at
-    `occurred_at` if the time is known.
+    `occurred_at` if the time is known. `secondary` are movements that have events of their own and are repeated here:
+    what is wrong with them, those report.
     """
 
     event_type: str
     correlation_id: str | None
     movements: tuple[Movement, ...]
+    secondary: tuple[Movement, ...] = ()
     ignored: tuple[Ignored, ...] = ()
     dropped: tuple[str, ...] = ()
     links: tuple[Link, ...] = ()
@@ -95,6 +98,19 @@ class Event:
     merchant_id: MerchantId | None = None
     closes: bool = False
     occurred_at: Instant | None = None
+
+    @property
+    def requests(self) -> tuple[tuple[Movement, ...], ...]:
+        """Its movements as they are posted: each secondary one by itself, so that it spoils no other."""
+        return (self.movements, *((movement,) for movement in self.secondary))
+
+    def refused(self, outcomes: Sequence[Outcome]) -> list[Ignored]:
+        """Return the secondary movements that were rejected; `outcomes` are those of all of them, or none."""
+        return [
+            Ignored(reason=outcome.code, merchant_id=movement.merchant_id, reference_id=movement.reference_id)
+            for movement, outcome in zip(self.secondary, outcomes, strict=False)
+            if isinstance(outcome, Rejected)
+        ]
 
 
 def read_event(

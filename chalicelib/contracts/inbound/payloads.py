@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from chalicelib.contracts.inbound.envelopes import Envelope
 from chalicelib.contracts.inbound.expiry import Expiring
 from chalicelib.contracts.links import LINKS_MAX, Label, LinkName, named_alone
-from chalicelib.contracts.values import Aliases, BatchCredits, Credits, Id, Merchant, Reading, Reason
+from chalicelib.contracts.values import Aliases, BatchCredits, Credits, Id, Merchant, Reading, Reason, empty_is_none
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.movements import TRIAL_KEY, FixedMovement, Kind, Movement, adjustment_key, payment_key
@@ -63,7 +63,7 @@ class Ignored:
     reference_id: str | None
 
 
-OptionalMerchant = Annotated[Merchant | None, BeforeValidator(lambda value: None if value == "" else value)]
+OptionalMerchant = Annotated[Merchant | None, empty_is_none]
 
 
 class Identifiers(BaseModel):
@@ -111,7 +111,7 @@ class NamedLink(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     name: LinkName
-    label: Label | None = None
+    label: Annotated[Label | None, empty_is_none] = None
 
 
 class MerchantCreated(Expiring, Payload):
@@ -129,7 +129,7 @@ class MerchantCreated(Expiring, Payload):
 class AccountCreated(Expiring, Payload):
     """An account was created, and the event says how many trial credits it gets."""
 
-    trial_id: Id | None = None
+    trial_id: Annotated[Id | None, empty_is_none] = None
     credits_to_use: Credits
 
     def movements(self, envelope: Envelope, terms: Terms, _reading: Reading) -> list[Movement | Ignored]:
@@ -181,8 +181,8 @@ class ManualAdjustment(Expiring, CreditsByManyNames):
     adjustment_id: Id
     operation_type: Direction
     credits_to_use: Credits | None = None
-    reason: Reason | None = None
-    admin_id: Id | None = None
+    reason: Annotated[Reason | None, empty_is_none] = None
+    admin_id: Annotated[Id | None, empty_is_none] = None
     aliases: Aliases = ()
 
     def movement(self, envelope: Envelope) -> FixedMovement:

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, NoReturn, Union
+from typing import Any, Final, Literal, NoReturn, Union
 
 from chalicelib.contracts.decoding import read_object
 from chalicelib.domain.errors import Code, Rejected
@@ -16,9 +16,15 @@ from chalicelib.domain.errors import Code, Rejected
 TEXT_LENGTH_MAX = 255
 """Characters of a text that decides; a longer one is none, and nothing of it is kept."""
 ID_LENGTH_MAX = 64
+ENTRIES_MAX = 10_000
+"""Most entries of a list that is counted: Shopify's largest orders have some hundred lines."""
 
-Shape = Mapping[str, Union["Shape", None]]
-"""Names of the fields that decide: None for a value, a shape for an object, a list of them or an id in its place."""
+COUNT: Final = "count"
+Shape = Mapping[str, Union["Shape", Literal["count"], None]]
+"""Names of the fields that decide: None for a value, a shape for an object, a list of them or an id in its place.
+
+`COUNT` is for a list of which only the number of entries decides: that number takes its place.
+"""
 
 
 def cut(fields: Mapping[str, Any], shape: Shape) -> dict[str, Any]:
@@ -47,7 +53,9 @@ def as_json(value: Any) -> str:
     return str(value) if isinstance(value, Decimal) else json.dumps(value)
 
 
-def _kept(value: Any, shape: Shape | None) -> Any:
+def _kept(value: Any, shape: Shape | Literal["count"] | None) -> Any:
+    if shape == COUNT:
+        return _counted(value)
     if isinstance(value, dict):
         return {} if shape is None else cut(value, shape)
     if isinstance(value, list):
@@ -55,6 +63,13 @@ def _kept(value: Any, shape: Shape | None) -> Any:
         return [] if shape is None else [[] if isinstance(entry, list) else _kept(entry, shape) for entry in value]
     # An empty list is no text either: too long and unreadable have the same end.
     return [] if isinstance(value, str) and len(value) > TEXT_LENGTH_MAX else value
+
+
+def _counted(value: Any) -> Any:
+    if isinstance(value, list):
+        return len(value)
+    # An object is no number of entries either, and holds nothing of what was there.
+    return value if value is None or (isinstance(value, int) and not isinstance(value, bool)) else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +123,13 @@ class Fields:
         if isinstance(value, bool) or not (value is None or isinstance(value, int)):
             self.invalid(name, "a whole number")
         return value
+
+    def count(self, name: str) -> int | None:
+        """Return how many entries a list had before it was cut, None where it is absent or empty."""
+        value = self.values.get(name)
+        if value is not None and not (isinstance(value, int) and 0 <= value <= ENTRIES_MAX):
+            self.invalid(name, f"a list of up to {ENTRIES_MAX} entries")
+        return value or None
 
     def needed(self, name: str) -> int:
         """Return a whole number that must be there."""

@@ -6,7 +6,7 @@ way through JavaScript; then `admin_graphql_api_id` names the object.
 
 import re
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from pydantic_core import PydanticCustomError
 from chalicelib.contracts.event_types import ORDER_PAID, ORDER_REFUNDED
 from chalicelib.contracts.inbound.orders import PAID
 from chalicelib.contracts.sources import fields as reading
-from chalicelib.contracts.sources.fields import Fields, Shape
+from chalicelib.contracts.sources.fields import COUNT, Fields, Shape
 from chalicelib.contracts.sources.shopify_ids import number
 from chalicelib.contracts.sources.webhooks import (
     Closed,
@@ -69,9 +69,9 @@ SHAPE: Final[Shape] = {
     "total_price": None,
     "updated_at": None,
     "refunds": _REFUND,
+    "line_items": COUNT,
     "myshopify_domain": None,
     "shop_domain": None,
-    "line_items": None,
     "order_edit": None,
     "app_subscription": None,
     "variants": None,
@@ -95,7 +95,8 @@ _TIMES: Mapping[str, tuple[str, ...]] = {
     "refunds_create": ("processed_at", "created_at"),
 }
 
-_TOPIC = re.compile(r"[a-z0-9_]{1,64}(/[a-z0-9_]{1,64})?")
+# Newer topics have a point, such as `customer.tags_added`.
+_TOPIC = re.compile(r"[a-z0-9_.]{1,64}(/[a-z0-9_.]{1,64})?")
 
 
 def read(body: Mapping[str, Any], headers: Mapping[str, Any], terms: SourceTerms) -> Webhook:
@@ -161,6 +162,7 @@ def _check_shop(fields: Fields, shop: str) -> None:
 def _order(fields: Fields, topic: str, _terms: SourceTerms) -> list[Part]:
     _check_kind(fields, needed=_ORDER_ONLY, foreign=(*_REFUND_ONLY, *_NEITHER))
     order_id = number(fields, "id", "Order")
+    lines = fields.count("line_items")
     status, test = fields.text("financial_status"), fields.flag("test")
     updated = topic == "orders_updated"
     if updated and status is None:
@@ -174,22 +176,26 @@ def _order(fields: Fields, topic: str, _terms: SourceTerms) -> list[Part]:
             financial_status=status,
             test=test,
             updated_at=fields.word("updated_at"),
+            order_items=[{}] * lines if lines else None,
         ),
     )
     paid = status is not None and status.lower() in PAID
     return [order, *(_settled(fields, order_id) if updated and paid and not test else ())]
 
 
-def _settled(order: Fields, order_id: str) -> list[SourceEvent]:
+def _settled(order: Fields, order_id: str) -> list[Part]:
     """Return the order's refunds whose money has moved: one that was pending at first is reported only here."""
-    found = []
+    found: list[Part] = []
     for refund in order.each("refunds"):
         # What is wrong with a refund, its own webhook reports; it does not keep the order from being charged.
-        with suppress(Rejected):
+        try:
             refund_id = number(refund, "id", "Refund")
             amount = _refunded(refund, refund_id)
-            if not isinstance(amount, Unused) and amount[0] > 0:
-                found.append(_refund_event(refund_id, order_id, amount))
+        except Rejected as error:
+            found.append(Unused(reason=error.code, field=error.field, reference_id=order_id))
+            continue
+        if not isinstance(amount, Unused) and amount[0] > 0:
+            found.append(replace(_refund_event(refund_id, order_id, amount), secondary=True))
     return found
 
 
@@ -260,10 +266,10 @@ def _shop_money(transaction: Fields) -> tuple[Decimal, str | None]:
 
 def _check_kind(fields: Fields, *, needed: tuple[str, ...], foreign: tuple[str, ...]) -> None:
     wrong = next((name for name in foreign if name in fields), None)
-    if wrong is None and needed and not any(name in fields for name in needed):
-        wrong = needed[0]
     if wrong is not None:
         raise Rejected(Code.TOPIC_CONTRADICTS_BODY, f"the field {wrong} does not fit the topic", field=wrong)
+    if needed and not any(name in fields for name in needed):
+        fields.missing(needed[0])
 
 
 _READERS: Mapping[str, Callable[[Fields, str, SourceTerms], list[Part]]] = {

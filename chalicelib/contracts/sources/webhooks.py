@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from chalicelib.contracts.inbound.payloads import IgnoredReason
 from chalicelib.contracts.sources.fields import as_json
+from chalicelib.domain.errors import Code
 from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.links import LinkKind
 
@@ -52,19 +53,26 @@ class SourceTerms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unused:
-    """A webhook, or a part of it, that moves nothing by rule: why, and the `field` that decided."""
+    """A webhook, or a part of it, that moves nothing by rule: why, and the `field` that decided.
 
-    reason: UnusedReason
-    field: str
+    A `Code` is the reason where a part cannot be read that has a webhook of its own, which reports it.
+    """
+
+    reason: UnusedReason | Code
+    field: str | None
     reference_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceEvent:
-    """An event of ours that a webhook translates to; `payload` is JSON and names no merchant yet."""
+    """An event of ours that a webhook translates to; `payload` is JSON and names no merchant yet.
+
+    A `secondary` one has a webhook of its own, which reports what is wrong with it.
+    """
 
     event_type: str
     payload: Mapping[str, Any]
+    secondary: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,97 @@
+"""Refunds within the webhooks of their orders: what is wrong with one, its own webhook reports, once."""
+
+from typing import Any
+
+import pytest
+
+from chalicelib.contracts.sources.raw import from_request
+from chalicelib.domain.links import LinkKind
+from tests.support.events import asking
+from tests.support.system import System, seen
+from tests.support.webhooks import DOMAIN, ORDER_ID, REFUND_ID, headers, order, refund, text, transaction
+
+BY_TOTAL = {
+    "ORDER_CREDIT_BASIS": "total",
+    "ORDER_CREDIT_FIXED_AMOUNT": "0",
+    "ORDER_CREDIT_PERCENTAGE": "10",
+}
+REFUNDED = "evt.shopify.webhook.order_refunded"
+
+
+@pytest.fixture
+def shop(system: System) -> System:
+    system.configure(**BY_TOTAL)
+    assert system.ingest(asking("evt.merchant.created", {"links": [f"shopify:{DOMAIN}"]})) == []
+    return system
+
+
+def webhook(topic: str, body: dict[str, Any]) -> Any:
+    return seen(from_request(LinkKind.SHOPIFY, text(body), headers(topic)).message())
+
+
+def updated(hour: int, *refunds: dict[str, Any], **fields: Any) -> Any:
+    at = f"2026-11-22T{hour}:00:00-05:00"
+    state = {"financial_status": "partially_refunded", "updated_at": at, "refunds": list(refunds), **fields}
+    return webhook("orders/updated", order(**state))
+
+
+def abroad(amount: str = "8000", **fields: Any) -> dict[str, Any]:
+    """Return a refund in another currency than its order's, which nothing in itself contradicts."""
+    plain = {"refund_line_items": [], "order_adjustments": [], **fields}
+    return refund(transaction(amount, currency="JPY"), **plain)
+
+
+def moved(system: System) -> list[int]:
+    return [transaction.amount for transaction in system.history()][1:]
+
+
+def codes(system: System) -> list[str]:
+    return sorted(letter.attributes["code"] for letter in system.parked())
+
+
+def ignored(system: System) -> list[tuple[str, str]]:
+    return [(line["reason"], line["reference_id"]) for line in system.lines() if line["message"] == "ignored"]
+
+
+def test_a_refund_in_another_currency_is_one_dead_letter_however_often_its_order_is_updated(shop: System) -> None:
+    shop.ingest(webhook("orders/paid", order()))
+    shop.ingest(webhook("refunds/create", abroad()))
+    for hour in (10, 11, 12):
+        assert shop.ingest(updated(hour, abroad())) == []
+
+    assert (moved(shop), codes(shop)) == ([-10], ["currency_mismatch"])
+    assert ignored(shop) == [("currency_mismatch", str(REFUND_ID))] * 3
+
+
+def test_a_refund_that_contradicts_its_record_is_no_dead_letter_with_each_update(shop: System) -> None:
+    shop.ingest(webhook("orders/paid", order()))
+    shop.ingest(
+        asking(REFUNDED, {"order_id": ORDER_ID, "refund_id": REFUND_ID, "refund_amount": 50, "order_total": 99})
+    )
+    for hour in (10, 11):
+        assert shop.ingest(updated(hour, refund(transaction("50.00")))) == []
+
+    assert codes(shop) == []
+    assert ignored(shop) == [("key_reused", str(REFUND_ID))] * 2
+
+
+@pytest.mark.parametrize(
+    "wrong", [abroad(), refund(transaction("9" * 16), transaction("9" * 16)), refund(transaction("x"))]
+)
+def test_an_order_is_charged_and_edited_whatever_is_wrong_with_a_refund_in_it(
+    shop: System, wrong: dict[str, Any]
+) -> None:
+    fine = refund(transaction("50.00"), id=7, admin_graphql_api_id="gid://shopify/Refund/7")
+    assert shop.ingest(updated(10, wrong)) == []
+    assert shop.ingest(updated(11, wrong, fine, total_price="200.00")) == []
+
+    assert (moved(shop), codes(shop)) == ([-10, -10, 5], [])
+    assert len(ignored(shop)) == 2
+
+
+def test_an_order_that_is_refused_is_parked_at_once_with_the_refund_in_it(shop: System) -> None:
+    assert shop.ingest(updated(10, refund(transaction("50.00")), total_price=None)) == []
+
+    [letter] = shop.parked()
+    assert letter.attributes["code"] == "total_missing"
+    assert str(REFUND_ID) in letter.body
