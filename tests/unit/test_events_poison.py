@@ -300,7 +300,7 @@ def test_credits_are_checked_under_each_of_their_names(name: str) -> None:
                 "field_invalid",
                 "reason",
             )
-            for reason in ["  ", "r" * 501, CANARY + "\x00", CANARY + "\ud800", CANARY + "\nx", 5]
+            for reason in ["", "  ", "r" * 501, CANARY + "\x00", CANARY + "\ud800", CANARY + "\nx", 5]
         ],
     ],
 )

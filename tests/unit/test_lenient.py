@@ -453,7 +453,3 @@ def test_an_empty_text_that_keys_nothing_is_none(empty: str | None) -> None:
     links = [{"name": "shopify:a.myshopify.com", "label": empty}]
     [link] = read("evt.merchant.created", {"merchant_id": SHOP, "links": links}).links
     assert link.label is None
-
-    adjustment = {"merchant_id": SHOP, "adjustment_id": "a", "operation_type": "INCREASE", "credits": 5}
-    adjusted = read("evt.credits.manual_adjustment", {**adjustment, "reason": empty, "admin_id": empty})
-    assert not adjusted.movements[0].metadata

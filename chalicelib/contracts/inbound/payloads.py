@@ -181,8 +181,8 @@ class ManualAdjustment(Expiring, CreditsByManyNames):
     adjustment_id: Id
     operation_type: Direction
     credits_to_use: Credits | None = None
-    reason: Annotated[Reason | None, empty_is_none] = None
-    admin_id: Annotated[Id | None, empty_is_none] = None
+    reason: Reason | None = None
+    admin_id: Id | None = None
     aliases: Aliases = ()
 
     def movement(self, envelope: Envelope) -> FixedMovement:
