@@ -23,6 +23,7 @@ from tests.support.webhooks import (
     ORDER_ID,
     PRIVACY_BODY,
     SCOPES_BODY,
+    SESSION,
     SHOP_BODY,
     SUBSCRIPTION_BODY,
     charge,
@@ -166,6 +167,10 @@ CASES: dict[str, tuple[list[Sent], list[tuple[str, int]]]] = {
         [("SUBSCRIPTION_RENEWAL_sub%5F1_1793491200000", 500)],
     ),
     "a trial's invoice of nothing": ([paid_by("invoice.paid", invoice(amount_paid=0, amount_due=0, total=0))], []),
+    "a checkout that is known by its session alone": (
+        [paid_by("checkout.session.completed", session(payment_intent=None))],
+        [(f"BILLING_PAYMENT_{SESSION}", 500)],
+    ),
     "a checkout": ([CHECKOUT], [("BILLING_PAYMENT_pi_1", 500)]),
     "a checkout of a merchant that Stripe itself names": (
         [paid_by("checkout.session.completed", session(**BY_METADATA))],

@@ -9,7 +9,7 @@ from chalicelib.contracts.sources.raw import RawWebhook, from_message, from_requ
 from chalicelib.contracts.sources.webhooks import SourceTerms, Webhook
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.links import LinkKind
-from tests.support.webhooks import CANARY, charge, headers, invoice, order, session, stripe, text
+from tests.support.webhooks import CANARY, SESSION, charge, headers, invoice, order, session, stripe, text
 
 TERMS = SourceTerms(credits_by_price={"price_pro": 1000})
 SHOPIFY, STRIPE = "evt.shopify.webhook.raw", "evt.stripe.webhook.raw"
@@ -175,5 +175,5 @@ def test_events_of_a_webhook_become_bodies_of_one_merchant() -> None:
         "event_type": "evt.billing.payment_succeeded",
         "correlation_id": "evt_1Test0000000000000000001",
         "occurred_at": 1793491201,
-        "payload": {"payment_id": "pi_1", "credits": 500, "aliases": ["cs_live_1"], "merchant_id": "m"},
+        "payload": {"payment_id": "pi_1", "credits": 500, "aliases": [SESSION], "merchant_id": "m"},
     }

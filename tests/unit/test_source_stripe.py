@@ -18,6 +18,7 @@ from tests.support.webhooks import (
     NEXT_PERIOD,
     PAID_AT,
     PERIOD,
+    SESSION,
     charge,
     dispute,
     invoice,
@@ -352,9 +353,9 @@ def test_a_checkout_without_an_invoice_is_a_payment_by_its_payment_intent() -> N
     webhook = came("checkout.session.completed", session())
     assert only_event(webhook) == SourceEvent(
         event_type="evt.billing.payment_succeeded",
-        payload={"payment_id": "pi_1", "credits": 500, "aliases": ["cs_live_1"]},
+        payload={"payment_id": "pi_1", "credits": 500, "aliases": [SESSION]},
     )
-    assert webhook.payment_names == ("stripe:cs_live_1", "stripe:pi_1")
+    assert webhook.payment_names == (f"stripe:{SESSION}", "stripe:pi_1")
     for creation in ({"enabled": False, "invoice_data": {}}, None):
         assert came("checkout.session.completed", session(invoice_creation=creation)).parts == webhook.parts
     expanded = came("checkout.session.completed", session(payment_intent={"id": "pi_1"}, customer={"id": "cus_1"}))
@@ -383,14 +384,14 @@ def test_a_checkout_that_is_paid_days_later_counts_then() -> None:
 )
 def test_a_checkout_that_gives_nothing_is_ignored(fields: dict[str, Any], reason: UnusedReason, field: str) -> None:
     assert only_unused(came("checkout.session.completed", session(**fields))) == Unused(
-        reason=reason, field=f"data.object.{field}", reference_id="cs_live_1"
+        reason=reason, field=f"data.object.{field}", reference_id=SESSION
     )
 
 
 def test_a_checkout_has_the_credits_of_its_line_items_where_they_are_there() -> None:
     items = {"data": [{"price": {"id": "price_seat"}, "quantity": 4}], "has_more": False}
     event = only_event(came("checkout.session.completed", session(metadata={}, line_items=items, payment_intent=None)))
-    assert event.payload == {"payment_id": "cs_live_1", "credits": 40}
+    assert event.payload == {"payment_id": SESSION, "credits": 40}
 
 
 @pytest.mark.parametrize(
@@ -400,6 +401,8 @@ def test_a_checkout_has_the_credits_of_its_line_items_where_they_are_there() -> 
         ({"metadata": {}, "line_items": {"has_more": True}}, Code.LINES_MISSING, "data.object.line_items.has_more"),
         ({"payment_status": None}, Code.FIELD_MISSING, "data.object.payment_status"),
         ({"id": None}, Code.FIELD_MISSING, "data.object.id"),
+        ({"id": "cs_" + "x" * 253}, Code.FIELD_INVALID, "data.object.id"),
+        ({"payment_intent": "pi_" + "x" * 62}, Code.FIELD_INVALID, "data.object.payment_intent"),
         ({"object": "invoice"}, Code.TOPIC_CONTRADICTS_BODY, "data.object.object"),
         ({"payment_intent": 5}, Code.FIELD_INVALID, "data.object.payment_intent"),
         ({"payment_intent": "ü"}, Code.FIELD_INVALID, "data.object.payment_intent"),

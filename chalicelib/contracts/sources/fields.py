@@ -12,10 +12,10 @@ from typing import Any, NoReturn, Union
 
 from chalicelib.contracts.decoding import read_object
 from chalicelib.domain.errors import Code, Rejected
+from chalicelib.domain.ids import payment_id_length_max
 
 TEXT_LENGTH_MAX = 255
 """Characters of a text that decides; a longer one is none, and nothing of it is kept."""
-ID_LENGTH_MAX = 64
 
 Shape = Mapping[str, Union["Shape", None]]
 """Names of the fields that decide: None for a value, a shape for an object, a list of them or an id in its place."""
@@ -141,9 +141,10 @@ class Fields:
 
     def _id(self, name: str) -> str | None:
         value = self._there(name)
-        good = isinstance(value, str) and len(value) <= ID_LENGTH_MAX and value.isascii() and value.isprintable()
+        longest = payment_id_length_max(value if isinstance(value, str) else "")
+        good = isinstance(value, str) and len(value) <= longest and value.isascii() and value.isprintable()
         if value is not None and not good:
-            self.invalid(name, f"an id: a text of 1 to {ID_LENGTH_MAX} printable ASCII characters")
+            self.invalid(name, f"an id: a text of 1 to {longest} printable ASCII characters")
         return None if value is None else str(value)
 
     def _there(self, name: str) -> Any:
