@@ -38,6 +38,36 @@ def decoded(body: str) -> dict[str, Any]:
         raise Rejected(error.code, error.message) from None
 
 
+class Repeated(list[Any]):
+    """The values of a name that an object has more than once: no field that decides is read from them."""
+
+
+def decoded_leniently(body: str) -> Any:
+    """Return what a body holds that could not be read, to be cut: without its byte order mark, and with names twice.
+
+    Raises:
+        ValueError: it is no JSON.
+    """
+    try:
+        return _LENIENT.decode(body.removeprefix("\ufeff"))
+    except (RecursionError, ArithmeticError) as error:
+        raise ValueError("no JSON") from error
+
+
+def _with_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for name, value in pairs:
+        before = fields.get(name)
+        if isinstance(before, Repeated):
+            before.append(value)
+        else:
+            fields[name] = Repeated([before, value]) if name in fields else value
+    return fields
+
+
+_LENIENT = json.JSONDecoder(object_pairs_hook=_with_repeats, parse_float=Decimal)
+
+
 def as_json(value: Any) -> str:
     """Return JSON text in which a Decimal is a number with all its digits."""
     if isinstance(value, dict):
@@ -50,6 +80,8 @@ def as_json(value: Any) -> str:
 def _kept(value: Any, shape: Shape | None) -> Any:
     if isinstance(value, dict):
         return {} if shape is None else cut(value, shape)
+    if isinstance(value, Repeated):
+        return Repeated(_kept(each, shape) for each in value)
     if isinstance(value, list):
         # A list in a list is never a form of either sender.
         return [] if shape is None else [[] if isinstance(entry, list) else _kept(entry, shape) for entry in value]
