@@ -588,6 +588,46 @@ def test_test_mode_counts_only_where_test_orders_count(event_type: str, thing: d
         assert came(event_type, thing, counting, livemode=False).parts == came(event_type, thing).parts
 
 
+def thin(event_type: str, **fields: Any) -> dict[str, Any]:
+    """Return a thin event, which names its object and holds nothing of it."""
+    return {
+        "id": "evt_test_65",
+        "object": "v2.core.event",
+        "type": event_type,
+        "livemode": True,
+        "created": "2026-10-17T06:20:52.246Z",
+        "related_object": {"id": "in_1", "type": "invoice", "url": "/v1/invoices/in_1"},
+        **fields,
+    }
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        thin("v1.invoice.paid"),
+        thin("v1.checkout.session.completed"),
+        thin("v1.charge.refunded"),
+        thin("v1.charge.dispute.funds_withdrawn"),
+        thin("invoice.paid"),
+        thin("v1.invoice.paid", object="event"),
+        thin("v1.refund.failed", object=None),
+        thin("v1.invoice.paid", object="v2.core.event_notification"),
+        thin("v1.invoice.paid", data={"object": invoice()}),
+    ],
+)
+def test_a_thin_event_of_credits_is_parked_since_it_holds_none(event: dict[str, Any]) -> None:
+    with pytest.raises(Rejected) as caught:
+        read(event, TERMS)
+    assert (caught.value.code, caught.value.field) == (Code.FIELD_MISSING, "data.object")
+    assert "snapshot" in caught.value.message
+
+
+def test_any_other_thin_event_is_ignored() -> None:
+    for event_type in ("v1.billing.meter.error_report_triggered", "v1.customer.created", "v2.core.account.closed"):
+        assert only_unused(read(thin(event_type), TERMS)).reason is UnusedReason.TOPIC_UNUSED
+    assert only_unused(read(thin("v1.invoice.paid", livemode=False), TERMS)).reason is UnusedReason.TEST_ORDER
+
+
 @pytest.mark.parametrize(
     ("event", "field"),
     [
