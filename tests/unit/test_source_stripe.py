@@ -249,6 +249,9 @@ def test_what_decides_of_an_invoice_is_strict(thing: dict[str, Any], code: Code,
         {"amount_paid": 0, "amount_due": 0, "total": 1000},
         {"amount_paid": 0, "amount_due": 0, "total": -500, "starting_balance": -100},
         {"amount_paid": 0, "amount_due": 0, "total": 0, "billing_reason": "manual"},
+        {"amount_paid": 0, "amount_due": 500, "total": 0, "starting_balance": 500},
+        {"amount_paid": 0, "amount_due": 500, "total": -500, "starting_balance": 1000},
+        {"amount_paid": 0, "amount_due": 1000, "total": 1000, "status": None},
     ],
 )
 def test_an_invoice_of_nothing_gives_nothing(fields: dict[str, Any]) -> None:
@@ -325,6 +328,22 @@ def test_what_was_never_captured_is_no_refund() -> None:
 
 def test_an_invoice_that_the_customers_balance_paid_is_paid() -> None:
     assert len(paid(invoice(amount_paid=0, amount_due=0, total=1000, starting_balance=-2500))) == 1
+
+
+@pytest.mark.parametrize("reason", ["subscription_cycle", "manual"])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"amount_remaining": 1000, "paid_out_of_band": True},
+        {"amount_remaining": 1000},
+        {"amount_remaining": 0, "amount_paid_off_stripe": 1000},
+        {"total": None},
+    ],
+)
+def test_an_invoice_that_was_paid_outside_of_stripe_is_paid(fields: dict[str, Any], reason: str) -> None:
+    outside = invoice(amount_paid=0, billing_reason=reason, **{"amount_due": 1000, "total": 1000, **fields})
+    assert paid(outside) == paid(invoice(billing_reason=reason))
+    assert len(paid(outside)) == 1
 
 
 @pytest.mark.parametrize("old", [True, False])

@@ -102,9 +102,12 @@ def subscription_metadata(invoice: Fields) -> Iterator[Fields]:
 def _paid(invoice: Fields) -> bool:
     if invoice.needed("amount_paid") > 0:
         return True
+    total, due = invoice.whole("total"), invoice.whole("amount_due") or 0
+    if due > 0:
+        # Somebody paid it outside of Stripe, and said so: Stripe took nothing of it.
+        return invoice.text("status") == "paid" and (total is None or total > 0)
     # What the customer had paid before pays an invoice of which nothing is due any more.
-    balance, total = invoice.whole("starting_balance") or 0, invoice.whole("total") or 0
-    return balance < 0 < total and not invoice.whole("amount_due")
+    return (invoice.whole("starting_balance") or 0) < 0 < (total or 0) and due == 0
 
 
 def _subscription(invoice: Fields) -> str | None:
