@@ -31,6 +31,7 @@ from tests.support.webhooks import (
 
 TERMS = SourceTerms(credits_by_price={"price_pro": 1000, "price_seat": 10, "price_setup": 0})
 OTHER = "1d0e7c1a-6a53-4f0e-8f0b-4a4a0f6f7a10"
+THRESHOLD = "subscription_threshold"
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 
 
@@ -298,6 +299,35 @@ def test_use_of_the_last_period_is_given_with_the_period_that_is_paid_for() -> N
         "price": {"id": "price_seat", "recurring": {"usage_type": "metered"}},
     }
     assert [(one["period_start"], one["credits_used"]) for one in paid(invoice(alone, old=True))] == [(PERIOD, 40)]
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_line_of_the_past_period_decides_nothing_where_the_subscription_says_its_credits(first: bool) -> None:
+    past, own = line("price_used", amount=700), {"metadata": {"credits": "9"}}
+    for fields, credits_given in (({}, 500), ({"metadata": {"credits": "500"}}, 500), (own, 509)):
+        lines = [{**past, **fields}, line(start=NEXT_PERIOD)]
+        body = invoice(*(lines if first else reversed(lines)))
+        body["parent"]["subscription_details"]["metadata"] = {"credits": "500"}
+        [renewed] = paid(body)
+        assert (renewed["period_start"], renewed["credits_used"]) == (NEXT_PERIOD, credits_given)
+
+
+def test_overlapping_periods_are_renewed_each_also_by_the_subscriptions_credits() -> None:
+    body = invoice(line(), line("price_year", start=PERIOD + 86400))
+    body["parent"]["subscription_details"]["metadata"] = {"credits": "500"}
+    assert [one["period_start"] for one in paid(body)] == [PERIOD, PERIOD + 86400]
+
+
+def test_an_invoice_for_a_threshold_is_a_renewal_that_it_names_itself() -> None:
+    body = invoice(line("price_seat", quantity=3), line("price_pro", start=NEXT_PERIOD), billing_reason=THRESHOLD)
+    assert paid(body) == [
+        {
+            "subscription_id": "sub_1",
+            "renewal_id": "in_1Abc",
+            "period_end": NEXT_PERIOD + 2592000,
+            "credits_used": 1030,
+        }
+    ]
 
 
 @pytest.mark.parametrize("old", [True, False])
