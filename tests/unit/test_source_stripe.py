@@ -712,6 +712,29 @@ def test_metadata_may_name_the_merchant(event_type: str, thing: dict[str, Any]) 
     assert came(event_type, thing).merchant_id == MERCHANT
 
 
+@pytest.mark.parametrize("old", [True, False])
+def test_metadata_that_a_relay_in_php_made_a_list_is_empty(old: bool) -> None:
+    body = invoice(line(old=old, metadata=[]), old=old, metadata=[])
+    (body["subscription_details"] if old else body["parent"]["subscription_details"])["metadata"] = []
+    assert paid(body) == paid(invoice(old=old))
+    assert came("charge.refunded", charge(metadata=[])).parts == came("charge.refunded", charge()).parts
+    assert refused("charge.refunded", charge(metadata=[1])) == (Code.FIELD_INVALID, "data.object.metadata")
+    assert refused("invoice.paid", invoice(parent=[])) == (Code.FIELD_INVALID, "data.object.parent")
+
+
+@pytest.mark.parametrize("old", [True, False])
+def test_a_plan_may_have_any_text_as_its_id(old: bool) -> None:
+    terms = SourceTerms(credits_by_price={"prémium": 7})
+    assert [one["credits_used"] for one in paid(invoice(line("prémium", old=old), old=old), terms)] == [7]
+    body = invoice(line(old=old), item("prémium", old=old), old=old)
+    subscription = body["subscription_details"] if old else body["parent"]["subscription_details"]
+    subscription["metadata"] = {"credits": "700"}
+    assert [one["credits_used"] for one in paid(body)] == [700]
+    field = "price" if old else "pricing"
+    unknown = refused("invoice.paid", invoice(line("prémium", old=old), old=old))
+    assert unknown == (Code.CREDITS_UNKNOWN, f"data.object.lines.data.0.{field}")
+
+
 @pytest.mark.parametrize("value", ["42", "", None, 7, {"a": 1}, "x" * 300])
 def test_metadata_that_names_no_uuid_names_no_merchant(value: Any) -> None:
     webhook = came("checkout.session.completed", session(metadata={"credits": "5", "merchant_id": value}))
