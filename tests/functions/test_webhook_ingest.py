@@ -586,6 +586,8 @@ def test_a_webhook_that_cannot_be_read_on_the_queue_itself_is_parked_cut_too(lin
 
     [letter] = linked.parked()
     assert (CANARY in letter.body, str(ORDER_ID) in letter.body) == (False, True)
+    kept = json.loads(letter.body)
+    assert isinstance(fields, list) or kept.keys() >= fields.keys() & {"event_type", "detail-type"}
 
 
 def test_what_is_no_json_is_parked_as_it_came(linked: System) -> None:

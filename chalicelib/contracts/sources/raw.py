@@ -129,8 +129,8 @@ def _cut_loosely(source: LinkKind, value: Any, deeper: int) -> Any:
         return [_cut_loosely(source, one, deeper) if isinstance(one, dict) else [] for one in value]
     if not isinstance(value, dict):
         return None if value is None else []
-    names = _TYPE_NAMES if "specversion" in value else ("event_type",)
-    around = ("specversion", *names, *(("source", "detail-type") if _of_bus(value) else ()))
+    of_cloud_event = ("specversion", "type") if "specversion" in value else ()
+    around = ("event_type", "detail-type", *of_cloud_event, *(("source",) if _of_bus(value) else ()))
     kept = cut(value, {**dict.fromkeys(around), **_shape(source)})
     kept |= {name: _known(_single(value[name])) for name in _HEADERS if isinstance(value.get(name), dict)}
     for name in _BODIES if deeper else ():
