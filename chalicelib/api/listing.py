@@ -20,8 +20,7 @@ from chalicelib.contracts.api.pages import (
     link_header,
 )
 from chalicelib.contracts.api.problems import Problem, Refusal, bad_request
-from chalicelib.contracts.values import ID_LENGTH_MAX
-from chalicelib.domain.ids import Instant, MerchantId, shop_id, transaction_id
+from chalicelib.domain.ids import ID_LENGTH_MAX, Instant, MerchantId, shop_id, transaction_id
 from chalicelib.domain.ledger import Account
 from chalicelib.domain.movements import Kind, order_key
 from chalicelib.domain.orders import Direction

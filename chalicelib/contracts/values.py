@@ -19,10 +19,20 @@ from pydantic import BeforeValidator, ValidationInfo, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from chalicelib.domain.errors import Code
-from chalicelib.domain.ids import GLOBAL_ID_LENGTH_MAX, Instant, MerchantId, instant, merchant_id, shop_id
+from chalicelib.domain.ids import (
+    GLOBAL_ID_LENGTH_MAX,
+    ID_LENGTH_MAX,
+    SESSION_ID_LENGTH_MAX,
+    SESSION_PREFIX,
+    Instant,
+    MerchantId,
+    instant,
+    merchant_id,
+    payment_id_length_max,
+    shop_id,
+)
 from chalicelib.domain.orders import CREDITS_MAX
 
-ID_LENGTH_MAX = 64
 KEY_LENGTH_MAX = 255
 REASON_LENGTH_MAX = 500
 BATCH_CREDITS_MAX = 10**15
@@ -69,6 +79,10 @@ def text_id(value: Any, *, longest: int = ID_LENGTH_MAX) -> str:
             {"longest": longest},
         )
     return text
+
+
+def _payment_id(value: Any) -> str:
+    return text_id(value, longest=payment_id_length_max(value) if isinstance(value, str) else ID_LENGTH_MAX)
 
 
 def _shop_id(value: Any) -> str:
@@ -253,10 +267,15 @@ def _id_form(longest: int) -> dict[str, Any]:
     return {"anyOf": [text, {"type": "integer"}]}
 
 
-def _aliases_form(longest: int) -> dict[str, Any]:
+def _payment_id_form() -> dict[str, Any]:
+    session = {"type": "string", "maxLength": SESSION_ID_LENGTH_MAX, "pattern": f"^{SESSION_PREFIX}[ -~]*$"}
+    return {"anyOf": [*_id_form(ID_LENGTH_MAX)["anyOf"], session]}
+
+
+def _aliases_form(one: dict[str, Any]) -> dict[str, Any]:
     return {
         "type": ["array", "null"],
-        "items": _id_form(longest),
+        "items": one,
         "maxItems": ALIASES_MAX,
         "description": "Other ids of the same fact, of the kind that names it; any of them in a later event means it.",
     }
@@ -280,9 +299,13 @@ MOMENT_FORM = {
 }
 
 Id = Annotated[str, BeforeValidator(text_id), WithJsonSchema(_id_form(ID_LENGTH_MAX))]
+PaymentId = Annotated[str, BeforeValidator(_payment_id), WithJsonSchema(_payment_id_form())]
 ShopId = Annotated[str, BeforeValidator(_shop_id), WithJsonSchema(_id_form(GLOBAL_ID_LENGTH_MAX))]
-Aliases = Annotated[tuple[str, ...], other_names(text_id), WithJsonSchema(_aliases_form(ID_LENGTH_MAX))]
-ShopAliases = Annotated[tuple[str, ...], other_names(_shop_id), WithJsonSchema(_aliases_form(GLOBAL_ID_LENGTH_MAX))]
+Aliases = Annotated[tuple[str, ...], other_names(text_id), WithJsonSchema(_aliases_form(_id_form(ID_LENGTH_MAX)))]
+PaymentAliases = Annotated[tuple[str, ...], other_names(_payment_id), WithJsonSchema(_aliases_form(_payment_id_form()))]
+ShopAliases = Annotated[
+    tuple[str, ...], other_names(_shop_id), WithJsonSchema(_aliases_form(_id_form(GLOBAL_ID_LENGTH_MAX)))
+]
 Merchant = Annotated[MerchantId, BeforeValidator(_merchant), WithJsonSchema(_MERCHANT_FORM)]
 Credits = Annotated[
     int,

@@ -54,8 +54,20 @@ def merchant_id(text: str) -> MerchantId:
     return MerchantId(lower if "-" in lower else str(UUID(lower)))
 
 
+ID_LENGTH_MAX = 64
+SESSION_PREFIX = "cs_"
+"""How the ids of Stripe's checkout sessions begin, which are names of payments."""
+SESSION_ID_LENGTH_MAX = 255
+"""They have 66 characters and more: Stripe asks for room for 255."""
 GLOBAL_ID_LENGTH_MAX = 255
 """The longest id of a shop before it is unwrapped."""
+
+
+def payment_id_length_max(text: str) -> int:
+    """Return how long an id may be that may name a payment: that of a checkout session may be longer than others."""
+    return SESSION_ID_LENGTH_MAX if text.startswith(SESSION_PREFIX) else ID_LENGTH_MAX
+
+
 _GLOBAL_ID = re.compile(r"gid://shopify/[A-Za-z]+/([0-9]+)(?:\?.*)?", re.ASCII)
 
 

@@ -14,7 +14,8 @@ from chalicelib.api.routing import Declared
 from chalicelib.contracts.api import answers
 from chalicelib.contracts.api.model import Model
 from chalicelib.contracts.api.pages import LIMIT_DEFAULT, LIMIT_MAX, PAGE_MAX
-from chalicelib.contracts.values import ID_LENGTH_MAX, REASON_LENGTH_MAX, Merchant
+from chalicelib.contracts.values import REASON_LENGTH_MAX, Merchant
+from chalicelib.domain.ids import ID_LENGTH_MAX
 from chalicelib.domain.ledger import Account
 from chalicelib.domain.orders import Direction
 from infra.interfaces import samples

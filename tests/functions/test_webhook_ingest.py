@@ -23,6 +23,7 @@ from tests.support.webhooks import (
     ORDER_ID,
     PRIVACY_BODY,
     SCOPES_BODY,
+    SESSION,
     SHOP_BODY,
     SUBSCRIPTION_BODY,
     charge,
@@ -166,6 +167,10 @@ CASES: dict[str, tuple[list[Sent], list[tuple[str, int]]]] = {
         [("SUBSCRIPTION_RENEWAL_sub%5F1_1793491200000", 500)],
     ),
     "a trial's invoice of nothing": ([paid_by("invoice.paid", invoice(amount_paid=0, amount_due=0, total=0))], []),
+    "a checkout that is known by its session alone": (
+        [paid_by("checkout.session.completed", session(payment_intent=None))],
+        [(f"BILLING_PAYMENT_{SESSION}", 500)],
+    ),
     "a checkout": ([CHECKOUT], [("BILLING_PAYMENT_pi_1", 500)]),
     "a checkout of a merchant that Stripe itself names": (
         [paid_by("checkout.session.completed", session(**BY_METADATA))],
@@ -438,8 +443,14 @@ def test_a_subject_for_webhooks_mints_nothing_else(linked: System, fields: Mappi
         {"event_type": "x", "headers": headers("orders/paid"), "payload": order()},
         {"event_type": "x", "payload": {"metadata": headers("orders/paid"), "payload": order()}},
         {"source": "aws.partner/shopify.com/1", "detail": {"metadata": headers("orders/paid"), "payload": order()}},
+        {"headers": headers("orders/paid"), "body": order()},
+        {"headers": headers("orders/paid"), "body": text(order())},
+        {"headers": headers("orders/paid"), "payload": {"body": order()}},
+        {"payload": text({"headers": headers("orders/paid"), "body": text(order())})},
+        {"headers": headers("orders/paid"), "payload": [order()]},
+        [{"headers": headers("orders/paid"), "payload": order()}],
+        {"specversion": "1.0", "type": "x", "data": {"headers": headers("orders/paid"), "payload": order()}},
     ],
-    ids=["no envelope", "another type", "an envelope too many", "a bus's"],
 )
 def test_what_came_on_a_webhooks_subject_in_another_form_is_parked_cut(linked: System, fields: dict[str, Any]) -> None:
     assert linked.ingest(arrived(json.dumps(fields), origin="nats", subject="evt.shopify.webhook.raw")) == []
@@ -529,3 +540,65 @@ def test_closing_an_account_whose_write_fails_comes_again(linked: System) -> Non
 
     assert linked.ingest(record) == []
     assert linked.account().closed
+
+
+NAMED = {name.lower(): [value] for name, value in headers("orders/paid").items()}
+WHOLE = json.dumps({"headers": NAMED, "payload": order()})
+UNREADABLE = {
+    "a list": f"[{WHOLE}]",
+    "a byte order mark": f"\ufeff{WHOLE}",
+    "another name for the body": json.dumps({"headers": NAMED, "body": order()}),
+    "a personal field twice": WHOLE.replace('"note":', '"note": "x", "note":'),
+    "its total twice": WHOLE.replace('"total_price":', '"total_price": "7.00", "total_price":'),
+    "its payload twice": WHOLE.replace('"payload":', f'"payload": {json.dumps(order())}, "payload":'),
+}
+
+
+@pytest.mark.parametrize("body", UNREADABLE.values(), ids=UNREADABLE)
+def test_a_webhook_that_cannot_be_read_is_parked_with_what_decides_and_nothing_else(linked: System, body: str) -> None:
+    assert linked.ingest(arrived(body, origin="nats", subject="evt.shopify.webhook.raw")) == []
+
+    [letter] = linked.parked()
+    assert CANARY in body
+    assert CANARY not in letter.body
+    for decides in (str(ORDER_ID), "orders/paid", DOMAIN, "100.00", "2026-11-20T10:00:01-05:00"):
+        assert decides in letter.body
+    assert transactions(linked) == []
+
+
+def test_a_total_that_was_there_twice_is_poison_for_ever(linked: System) -> None:
+    subject = {"origin": "nats", "subject": "evt.shopify.webhook.raw"}
+    linked.ingest(arrived(UNREADABLE["its total twice"], **subject))
+    [letter] = linked.parked()
+    assert '"total_price":["7.00","100.00"]' in letter.body
+
+    linked.configure(ORDER_CREDIT_BASIS="total")
+    linked.ingest(arrived(letter.body, **subject, redriven="1"))
+    assert transactions(linked) == []
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"source": "aws.partner/shopify.com/1", "detail-type": "x", "detail": [order()]},
+        {
+            "source": "orders",
+            "detail-type": "evt.shopify.webhook.raw",
+            "detail": {"headers": NAMED, "payload": order()},
+        },
+        {"event_type": "evt.shopify.webhook.raw", "headers": NAMED, "body": order()},
+        [{"event_type": "evt.shopify.webhook.raw", "headers": NAMED, "payload": order()}],
+    ],
+)
+def test_a_webhook_that_cannot_be_read_on_the_queue_itself_is_parked_cut_too(linked: System, fields: Any) -> None:
+    linked.ingest(arrived(json.dumps(fields)))
+
+    [letter] = linked.parked()
+    assert (CANARY in letter.body, str(ORDER_ID) in letter.body) == (False, True)
+    kept = json.loads(letter.body)
+    assert isinstance(fields, list) or kept.keys() >= fields.keys() & {"event_type", "detail-type"}
+
+
+def test_what_is_no_json_is_parked_as_it_came(linked: System) -> None:
+    linked.ingest(arrived("not json", origin="nats", subject="evt.shopify.webhook.raw"))
+    assert [letter.body for letter in linked.parked()] == ["not json"]

@@ -403,8 +403,15 @@ def test_stripes_rule_admits_the_types_of_the_contract_from_stripe_alone(resourc
     refunds = {one for one in stripe.TYPES if one.startswith("refund.")}
 
     assert pattern["source"] == [{"prefix": prefix(LinkKind.STRIPE)}]
-    assert [one for one in pattern["detail-type"] if not isinstance(one, str)] == [{"prefix": "refund."}]
-    assert {one for one in pattern["detail-type"] if isinstance(one, str)} == stripe.TYPES - refunds
+    naming = {"charge.succeeded", "payment_intent.succeeded", "invoice_payment.paid"}
+    assert [one for one in pattern["detail-type"] if not isinstance(one, str)] == [
+        {"prefix": "refund."},
+        {"prefix": "v1.refund."},
+    ]
+    assert {one for one in pattern["detail-type"] if isinstance(one, str)} == {
+        *(stripe.TYPES - refunds),
+        *(f"v1.{one}" for one in stripe.TYPES - refunds - naming),
+    }
 
 
 @pytest.mark.parametrize("partner", PARTNERS)

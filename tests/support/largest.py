@@ -4,11 +4,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from chalicelib.contracts.values import ID_LENGTH_MAX, REASON_LENGTH_MAX
+from chalicelib.contracts.values import REASON_LENGTH_MAX
 from chalicelib.domain.alerts import NAME_LENGTH_MAX, Alerts, Level, Unit, Watched
 from chalicelib.domain.freeze import Freeze
 from chalicelib.domain.grace import End, Grace
-from chalicelib.domain.ids import TransactionId, instant
+from chalicelib.domain.ids import ID_LENGTH_MAX, TransactionId, instant
 from chalicelib.domain.lots import Lot
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import CREDITS_MAX

@@ -12,6 +12,8 @@ ORDER_ID = 5726128734520
 REFUND_ID = 890088186047
 PERIOD, NEXT_PERIOD = 1793491200, 1796083200
 PAID_AT = 1793491201
+SESSION = "cs_live_a11YYufWQzNY63zpQ6QSNRQhkUpVph4WRmzW0zWJO2znZKdVujZ0N0S22u"
+"""The id of a checkout session, as long as Stripe's are."""
 MERCHANT = "0b9ad4e5-2f2c-4c9c-9a8e-0c2a5d1f7e61"
 
 
@@ -315,7 +317,7 @@ def invoice(*lines: dict[str, Any], old: bool = False, **fields: Any) -> dict[st
 def session(**fields: Any) -> dict[str, Any]:
     """Return a checkout session that was paid at once, without an invoice."""
     return {
-        "id": "cs_live_1",
+        "id": SESSION,
         "object": "checkout.session",
         "amount_total": 2000,
         "currency": "usd",

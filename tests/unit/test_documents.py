@@ -107,6 +107,16 @@ def test_a_member_without_a_word_is_found() -> None:
     ("kind", "taken", "refused"),
     [
         (values.Id, ["a", "a b", "x" * 64, 5], ["", "x" * 65, "smörgås", "a\nb", 1.5, None, True]),
+        (
+            values.PaymentId,
+            ["a", "x" * 64, 5, "cs_", "cs_" + "x" * 252],
+            ["", "x" * 65, "cs_" + "x" * 253, "cs_\nx", "CS_" + "x" * 62, "cs_ü", 1.5, None, True],
+        ),
+        (
+            values.PaymentAliases,
+            [[], ["a", "cs_" + "x" * 252, 5, "cs_1"]],
+            ["cs_1", ["x" * 65], ["cs_" + "x" * 253], ["1", "2", "3", "4", "5"]],
+        ),
         (values.ShopId, ["a", "x" * 64, 5, "gid://shopify/Order/5"], ["", "a\nb", 1.5, None, True]),
         (
             values.Merchant,

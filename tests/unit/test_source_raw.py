@@ -9,7 +9,7 @@ from chalicelib.contracts.sources.raw import RawWebhook, from_message, from_requ
 from chalicelib.contracts.sources.webhooks import SourceTerms, Webhook
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.links import LinkKind
-from tests.support.webhooks import CANARY, charge, headers, invoice, order, session, stripe, text
+from tests.support.webhooks import CANARY, SESSION, charge, headers, invoice, order, session, stripe, text
 
 TERMS = SourceTerms(credits_by_price={"price_pro": 1000})
 SHOPIFY, STRIPE = "evt.shopify.webhook.raw", "evt.stripe.webhook.raw"
@@ -27,6 +27,7 @@ STRIPE_BUS: dict[str, Any] = {
     "detail-type": "invoice.paid",
     "detail": INVOICE,
 }
+CLOUD = {"specversion": "1.0", "id": "1", "source": "shop-service"}
 
 
 def came(fields: dict[str, Any], subject: str | None = None) -> Webhook:
@@ -48,6 +49,30 @@ def came(fields: dict[str, Any], subject: str | None = None) -> Webhook:
             None,
         ),
         (SHOPIFY_BUS, None),
+        ({"headers": headers("orders/paid"), "data": ORDER}, SHOPIFY),
+        ({"headers": headers("orders/paid"), "payload": text(ORDER)}, SHOPIFY),
+        ({"headers": headers("orders/paid"), "payload": None, "data": text(ORDER)}, SHOPIFY),
+        ({"headers": {name: [value] for name, value in headers("orders/paid").items()}, "payload": ORDER}, SHOPIFY),
+        ({"event_type": SHOPIFY, "event_id": "1", "data": {"headers": headers("orders/paid"), "payload": ORDER}}, None),
+        ({"event_type": SHOPIFY, "payload": text({"headers": headers("orders/paid"), "data": text(ORDER)})}, SHOPIFY),
+        ({**CLOUD, "type": SHOPIFY, "data": {"headers": headers("orders/paid"), "payload": ORDER}}, SHOPIFY),
+        ({**CLOUD, "type": SHOPIFY, "data": {"metadata": headers("orders/paid"), "data": ORDER}}, None),
+        (
+            {
+                **CLOUD,
+                "type": SHOPIFY,
+                "data": {"event_type": SHOPIFY, "data": {"headers": headers("orders/paid"), "payload": ORDER}},
+            },
+            None,
+        ),
+        (
+            {
+                "event_type": SHOPIFY,
+                "headers": headers("orders/paid"),
+                "data": {"event_type": SHOPIFY, "payload": ORDER},
+            },
+            None,
+        ),
     ],
 )
 def test_a_webhook_of_shopify_is_the_same_whichever_way_it_came(fields: dict[str, Any], subject: str | None) -> None:
@@ -61,6 +86,15 @@ def test_a_webhook_of_shopify_is_the_same_whichever_way_it_came(fields: dict[str
         ({"event_type": STRIPE, "payload": INVOICE}, None),
         ({"headers": {}, "payload": INVOICE}, STRIPE),
         (STRIPE_BUS, None),
+        ({"event_type": STRIPE, "data": INVOICE}, None),
+        ({"data": INVOICE}, STRIPE),
+        ({"payload": text(INVOICE)}, STRIPE),
+        (INVOICE, STRIPE),
+        ({**CLOUD, "type": STRIPE, "data": INVOICE}, STRIPE),
+        ({**CLOUD, "type": STRIPE, "data": INVOICE}, None),
+        ({**CLOUD, "type": STRIPE, "data": text(INVOICE)}, None),
+        ({**CLOUD, "type": STRIPE, "data": {"event_type": STRIPE, "payload": INVOICE}}, None),
+        ({"event_type": STRIPE, "payload": {"metadata": {}, "data": INVOICE}}, STRIPE),
     ],
 )
 def test_an_event_of_stripe_is_the_same_whichever_way_it_came(fields: dict[str, Any], subject: str | None) -> None:
@@ -122,6 +156,8 @@ def test_a_message_keeps_no_signature() -> None:
         ({"detail-type": SHOPIFY, "source": "orders", "detail": {"headers": {}, "payload": {}}}, None),
         ({"detail-type": "invoice.paid", "source": "aws.partnership", "detail": {}}, None),
         ({"event_type": 5}, None),
+        ({**CLOUD, "type": "evt.order.updated", "data": {}}, None),
+        ({**CLOUD, "type": None, "data": {}}, None),
         ({}, None),
     ],
 )
@@ -146,6 +182,24 @@ def test_any_other_message_holds_no_webhook(fields: dict[str, Any], subject: str
             None,
             Code.FIELD_MISSING,
             "payload.payload",
+        ),
+        ({**CLOUD, "type": STRIPE, "data": INVOICE}, SHOPIFY, Code.TYPE_CONTRADICTS_SUBJECT, "type"),
+        ({**CLOUD, "type": "invoice.paid", "data": INVOICE}, STRIPE, Code.TYPE_CONTRADICTS_SUBJECT, "type"),
+        ({**CLOUD, "type": STRIPE, "event_type": SHOPIFY, "data": {}}, None, Code.ENVELOPE_AMBIGUOUS, "type"),
+        ({"payload": INVOICE, "data": INVOICE}, STRIPE, Code.ENVELOPE_AMBIGUOUS, "data"),
+        ({"payload": {"event_type": SHOPIFY, "data": {}}}, STRIPE, Code.ENVELOPE_AMBIGUOUS, "payload.event_type"),
+        ({"payload": "not json"}, STRIPE, Code.FIELD_MISSING, "payload"),
+        ({"payload": "[]"}, STRIPE, Code.FIELD_MISSING, "payload"),
+        ({"payload": '{"id":1,"id":2}'}, STRIPE, Code.DUPLICATE_FIELD, "payload"),
+        ({"headers": headers("orders/paid"), "body": ORDER}, SHOPIFY, Code.FIELD_MISSING, "payload"),
+        ({"payload": {"headers": headers("orders/paid"), "body": ORDER}}, SHOPIFY, Code.FIELD_MISSING, "payload"),
+        ({"headers": headers("orders/paid"), "payload": {"data": ORDER}}, SHOPIFY, Code.FIELD_MISSING, "payload"),
+        ({"payload": {"payload": INVOICE}}, STRIPE, Code.FIELD_MISSING, "payload"),
+        (
+            {"payload": ORDER, "headers": {"X-Shopify-Topic": ["orders/paid", "orders/paid"]}},
+            SHOPIFY,
+            Code.FIELD_INVALID,
+            "X-Shopify-Topic",
         ),
         ({**SHOPIFY_BUS, "detail": None}, None, Code.FIELD_MISSING, "detail"),
         ({**SHOPIFY_BUS, "detail": {"metadata": {}}}, None, Code.FIELD_MISSING, "detail.payload"),
@@ -175,5 +229,5 @@ def test_events_of_a_webhook_become_bodies_of_one_merchant() -> None:
         "event_type": "evt.billing.payment_succeeded",
         "correlation_id": "evt_1Test0000000000000000001",
         "occurred_at": 1793491201,
-        "payload": {"payment_id": "pi_1", "credits": 500, "aliases": ["cs_live_1"], "merchant_id": "m"},
+        "payload": {"payment_id": "pi_1", "credits": 500, "aliases": [SESSION], "merchant_id": "m"},
     }

@@ -18,6 +18,7 @@ from tests.support.webhooks import (
     NEXT_PERIOD,
     PAID_AT,
     PERIOD,
+    SESSION,
     charge,
     dispute,
     invoice,
@@ -30,6 +31,7 @@ from tests.support.webhooks import (
 
 TERMS = SourceTerms(credits_by_price={"price_pro": 1000, "price_seat": 10, "price_setup": 0})
 OTHER = "1d0e7c1a-6a53-4f0e-8f0b-4a4a0f6f7a10"
+THRESHOLD = "subscription_threshold"
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 
 
@@ -248,6 +250,9 @@ def test_what_decides_of_an_invoice_is_strict(thing: dict[str, Any], code: Code,
         {"amount_paid": 0, "amount_due": 0, "total": 1000},
         {"amount_paid": 0, "amount_due": 0, "total": -500, "starting_balance": -100},
         {"amount_paid": 0, "amount_due": 0, "total": 0, "billing_reason": "manual"},
+        {"amount_paid": 0, "amount_due": 500, "total": 0, "starting_balance": 500},
+        {"amount_paid": 0, "amount_due": 500, "total": -500, "starting_balance": 1000},
+        {"amount_paid": 0, "amount_due": 1000, "total": 1000, "status": None},
     ],
 )
 def test_an_invoice_of_nothing_gives_nothing(fields: dict[str, Any]) -> None:
@@ -296,6 +301,35 @@ def test_use_of_the_last_period_is_given_with_the_period_that_is_paid_for() -> N
     assert [(one["period_start"], one["credits_used"]) for one in paid(invoice(alone, old=True))] == [(PERIOD, 40)]
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_a_line_of_the_past_period_decides_nothing_where_the_subscription_says_its_credits(first: bool) -> None:
+    past, own = line("price_used", amount=700), {"metadata": {"credits": "9"}}
+    for fields, credits_given in (({}, 500), ({"metadata": {"credits": "500"}}, 500), (own, 509)):
+        lines = [{**past, **fields}, line(start=NEXT_PERIOD)]
+        body = invoice(*(lines if first else reversed(lines)))
+        body["parent"]["subscription_details"]["metadata"] = {"credits": "500"}
+        [renewed] = paid(body)
+        assert (renewed["period_start"], renewed["credits_used"]) == (NEXT_PERIOD, credits_given)
+
+
+def test_overlapping_periods_are_renewed_each_also_by_the_subscriptions_credits() -> None:
+    body = invoice(line(), line("price_year", start=PERIOD + 86400))
+    body["parent"]["subscription_details"]["metadata"] = {"credits": "500"}
+    assert [one["period_start"] for one in paid(body)] == [PERIOD, PERIOD + 86400]
+
+
+def test_an_invoice_for_a_threshold_is_a_renewal_that_it_names_itself() -> None:
+    body = invoice(line("price_seat", quantity=3), line("price_pro", start=NEXT_PERIOD), billing_reason=THRESHOLD)
+    assert paid(body) == [
+        {
+            "subscription_id": "sub_1",
+            "renewal_id": "in_1Abc",
+            "period_end": NEXT_PERIOD + 2592000,
+            "credits_used": 1030,
+        }
+    ]
+
+
 @pytest.mark.parametrize("old", [True, False])
 @pytest.mark.parametrize("reason", ["subscription_threshold", "subscription_create"])
 def test_an_invoice_of_fees_alone_is_a_payment_of_what_they_give_themselves(reason: str, old: bool) -> None:
@@ -326,6 +360,22 @@ def test_an_invoice_that_the_customers_balance_paid_is_paid() -> None:
     assert len(paid(invoice(amount_paid=0, amount_due=0, total=1000, starting_balance=-2500))) == 1
 
 
+@pytest.mark.parametrize("reason", ["subscription_cycle", "manual"])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"amount_remaining": 1000, "paid_out_of_band": True},
+        {"amount_remaining": 1000},
+        {"amount_remaining": 0, "amount_paid_off_stripe": 1000},
+        {"total": None},
+    ],
+)
+def test_an_invoice_that_was_paid_outside_of_stripe_is_paid(fields: dict[str, Any], reason: str) -> None:
+    outside = invoice(amount_paid=0, billing_reason=reason, **{"amount_due": 1000, "total": 1000, **fields})
+    assert paid(outside) == paid(invoice(billing_reason=reason))
+    assert len(paid(outside)) == 1
+
+
 @pytest.mark.parametrize("old", [True, False])
 def test_lines_that_give_nothing_are_ignored_beside_those_that_do(old: bool) -> None:
     prorated = line("price_seat", old=old, start=PERIOD + 5, proration=True)
@@ -352,9 +402,9 @@ def test_a_checkout_without_an_invoice_is_a_payment_by_its_payment_intent() -> N
     webhook = came("checkout.session.completed", session())
     assert only_event(webhook) == SourceEvent(
         event_type="evt.billing.payment_succeeded",
-        payload={"payment_id": "pi_1", "credits": 500, "aliases": ["cs_live_1"]},
+        payload={"payment_id": "pi_1", "credits": 500, "aliases": [SESSION]},
     )
-    assert webhook.payment_names == ("stripe:cs_live_1", "stripe:pi_1")
+    assert webhook.payment_names == (f"stripe:{SESSION}", "stripe:pi_1")
     for creation in ({"enabled": False, "invoice_data": {}}, None):
         assert came("checkout.session.completed", session(invoice_creation=creation)).parts == webhook.parts
     expanded = came("checkout.session.completed", session(payment_intent={"id": "pi_1"}, customer={"id": "cus_1"}))
@@ -383,14 +433,14 @@ def test_a_checkout_that_is_paid_days_later_counts_then() -> None:
 )
 def test_a_checkout_that_gives_nothing_is_ignored(fields: dict[str, Any], reason: UnusedReason, field: str) -> None:
     assert only_unused(came("checkout.session.completed", session(**fields))) == Unused(
-        reason=reason, field=f"data.object.{field}", reference_id="cs_live_1"
+        reason=reason, field=f"data.object.{field}", reference_id=SESSION
     )
 
 
 def test_a_checkout_has_the_credits_of_its_line_items_where_they_are_there() -> None:
     items = {"data": [{"price": {"id": "price_seat"}, "quantity": 4}], "has_more": False}
     event = only_event(came("checkout.session.completed", session(metadata={}, line_items=items, payment_intent=None)))
-    assert event.payload == {"payment_id": "cs_live_1", "credits": 40}
+    assert event.payload == {"payment_id": SESSION, "credits": 40}
 
 
 @pytest.mark.parametrize(
@@ -400,6 +450,8 @@ def test_a_checkout_has_the_credits_of_its_line_items_where_they_are_there() -> 
         ({"metadata": {}, "line_items": {"has_more": True}}, Code.LINES_MISSING, "data.object.line_items.has_more"),
         ({"payment_status": None}, Code.FIELD_MISSING, "data.object.payment_status"),
         ({"id": None}, Code.FIELD_MISSING, "data.object.id"),
+        ({"id": "cs_" + "x" * 253}, Code.FIELD_INVALID, "data.object.id"),
+        ({"payment_intent": "pi_" + "x" * 62}, Code.FIELD_INVALID, "data.object.payment_intent"),
         ({"object": "invoice"}, Code.TOPIC_CONTRADICTS_BODY, "data.object.object"),
         ({"payment_intent": 5}, Code.FIELD_INVALID, "data.object.payment_intent"),
         ({"payment_intent": "ü"}, Code.FIELD_INVALID, "data.object.payment_intent"),
@@ -585,6 +637,46 @@ def test_test_mode_counts_only_where_test_orders_count(event_type: str, thing: d
         assert came(event_type, thing, counting, livemode=False).parts == came(event_type, thing).parts
 
 
+def thin(event_type: str, **fields: Any) -> dict[str, Any]:
+    """Return a thin event, which names its object and holds nothing of it."""
+    return {
+        "id": "evt_test_65",
+        "object": "v2.core.event",
+        "type": event_type,
+        "livemode": True,
+        "created": "2026-10-17T06:20:52.246Z",
+        "related_object": {"id": "in_1", "type": "invoice", "url": "/v1/invoices/in_1"},
+        **fields,
+    }
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        thin("v1.invoice.paid"),
+        thin("v1.checkout.session.completed"),
+        thin("v1.charge.refunded"),
+        thin("v1.charge.dispute.funds_withdrawn"),
+        thin("invoice.paid"),
+        thin("v1.invoice.paid", object="event"),
+        thin("v1.refund.failed", object=None),
+        thin("v1.invoice.paid", object="v2.core.event_notification"),
+        thin("v1.invoice.paid", data={"object": invoice()}),
+    ],
+)
+def test_a_thin_event_of_credits_is_parked_since_it_holds_none(event: dict[str, Any]) -> None:
+    with pytest.raises(Rejected) as caught:
+        read(event, TERMS)
+    assert (caught.value.code, caught.value.field) == (Code.FIELD_MISSING, "data.object")
+    assert "snapshot" in caught.value.message
+
+
+def test_any_other_thin_event_is_ignored() -> None:
+    for event_type in ("v1.billing.meter.error_report_triggered", "v1.customer.created", "v2.core.account.closed"):
+        assert only_unused(read(thin(event_type), TERMS)).reason is UnusedReason.TOPIC_UNUSED
+    assert only_unused(read(thin("v1.invoice.paid", livemode=False), TERMS)).reason is UnusedReason.TEST_ORDER
+
+
 @pytest.mark.parametrize(
     ("event", "field"),
     [
@@ -618,6 +710,29 @@ def test_what_decides_of_an_event_is_strict(event: dict[str, Any], field: str) -
 )
 def test_metadata_may_name_the_merchant(event_type: str, thing: dict[str, Any]) -> None:
     assert came(event_type, thing).merchant_id == MERCHANT
+
+
+@pytest.mark.parametrize("old", [True, False])
+def test_metadata_that_a_relay_in_php_made_a_list_is_empty(old: bool) -> None:
+    body = invoice(line(old=old, metadata=[]), old=old, metadata=[])
+    (body["subscription_details"] if old else body["parent"]["subscription_details"])["metadata"] = []
+    assert paid(body) == paid(invoice(old=old))
+    assert came("charge.refunded", charge(metadata=[])).parts == came("charge.refunded", charge()).parts
+    assert refused("charge.refunded", charge(metadata=[1])) == (Code.FIELD_INVALID, "data.object.metadata")
+    assert refused("invoice.paid", invoice(parent=[])) == (Code.FIELD_INVALID, "data.object.parent")
+
+
+@pytest.mark.parametrize("old", [True, False])
+def test_a_plan_may_have_any_text_as_its_id(old: bool) -> None:
+    terms = SourceTerms(credits_by_price={"prémium": 7})
+    assert [one["credits_used"] for one in paid(invoice(line("prémium", old=old), old=old), terms)] == [7]
+    body = invoice(line(old=old), item("prémium", old=old), old=old)
+    subscription = body["subscription_details"] if old else body["parent"]["subscription_details"]
+    subscription["metadata"] = {"credits": "700"}
+    assert [one["credits_used"] for one in paid(body)] == [700]
+    field = "price" if old else "pricing"
+    unknown = refused("invoice.paid", invoice(line("prémium", old=old), old=old))
+    assert unknown == (Code.CREDITS_UNKNOWN, f"data.object.lines.data.0.{field}")
 
 
 @pytest.mark.parametrize("value", ["42", "", None, 7, {"a": 1}, "x" * 300])

@@ -10,7 +10,18 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from chalicelib.contracts.inbound.envelopes import Envelope
 from chalicelib.contracts.inbound.expiry import Expiring
 from chalicelib.contracts.links import LINKS_MAX, Label, LinkName, named_alone
-from chalicelib.contracts.values import Aliases, BatchCredits, Credits, Id, Merchant, Reading, Reason, empty_is_none
+from chalicelib.contracts.values import (
+    Aliases,
+    BatchCredits,
+    Credits,
+    Id,
+    Merchant,
+    PaymentAliases,
+    PaymentId,
+    Reading,
+    Reason,
+    empty_is_none,
+)
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.movements import TRIAL_KEY, FixedMovement, Kind, Movement, adjustment_key, payment_key
@@ -144,9 +155,9 @@ class AccountCreated(Expiring, Payload):
 class PaymentSucceeded(Expiring, Payload):
     """A payment was made, for this many credits."""
 
-    payment_id: Id
+    payment_id: PaymentId
     credits: Credits
-    aliases: Aliases = ()
+    aliases: PaymentAliases = ()
 
     def movements(self, envelope: Envelope, _terms: Terms, _reading: Reading) -> list[Movement | Ignored]:
         """Return the payment."""

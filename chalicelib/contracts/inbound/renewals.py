@@ -11,7 +11,16 @@ from pydantic import BeforeValidator, WithJsonSchema
 from chalicelib.contracts.inbound.envelopes import Envelope
 from chalicelib.contracts.inbound.expiry import Expiring
 from chalicelib.contracts.inbound.payloads import CreditsByManyNames, Ignored, Terms, fixed_movement, known_by
-from chalicelib.contracts.values import EARLIEST, MOMENT_FORM, Aliases, Id, Reading, is_writable, moment
+from chalicelib.contracts.values import (
+    EARLIEST,
+    MOMENT_FORM,
+    Id,
+    PaymentAliases,
+    PaymentId,
+    Reading,
+    is_writable,
+    moment,
+)
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.ids import escaped
 from chalicelib.domain.movements import Kind, Movement
@@ -39,10 +48,10 @@ class SubscriptionRenewed(Expiring, CreditsByManyNames):
     """A subscription was renewed for a period: every period counts, the same period once."""
 
     subscription_id: Id
-    renewal_id: Id | None = None
+    renewal_id: PaymentId | None = None
     period_start: Annotated[Id | None, BeforeValidator(_whole)] = None
     period_end: Annotated[Any, WithJsonSchema(MOMENT_FORM)] = None
-    aliases: Aliases = ()
+    aliases: PaymentAliases = ()
 
     def movements(self, envelope: Envelope, terms: Terms, reading: Reading) -> list[Movement | Ignored]:
         """Return the renewal, which is known by its period too where it has an id (contract, section 13).

@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from chalicelib.contracts.inbound.envelopes import Envelope
 from chalicelib.contracts.inbound.payloads import Ignored, Payload, Terms, known_by
-from chalicelib.contracts.values import Aliases, Credits, Id, Money, Reading, money, money_text
+from chalicelib.contracts.values import Aliases, Credits, Id, Money, PaymentId, Reading, money, money_text
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.movements import (
     DisputeWonMovement,
@@ -40,7 +40,7 @@ class PaymentRefunded(Payload):
     back of the `payment_total` so far, which is its own name: it needs no `reversal_id`, and has no `aliases`.
     """
 
-    payment_id: Id
+    payment_id: PaymentId
     reversal_id: Id | None = None
     credits: Credits | None = None
     amount: Money | None = None
@@ -87,7 +87,7 @@ class PaymentRefunded(Payload):
 
 
 class _OfDispute(Payload):
-    payment_id: Id
+    payment_id: PaymentId
     dispute_id: Id
     aliases: Aliases = ()
 

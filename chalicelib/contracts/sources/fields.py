@@ -12,10 +12,10 @@ from typing import Any, Final, Literal, NoReturn, Union
 
 from chalicelib.contracts.decoding import read_object
 from chalicelib.domain.errors import Code, Rejected
+from chalicelib.domain.ids import payment_id_length_max
 
 TEXT_LENGTH_MAX = 255
 """Characters of a text that decides; a longer one is none, and nothing of it is kept."""
-ID_LENGTH_MAX = 64
 ENTRIES_MAX = 10_000
 """Most entries of a list that is counted: Shopify's largest orders have some hundred lines."""
 
@@ -44,6 +44,36 @@ def decoded(body: str) -> dict[str, Any]:
         raise Rejected(error.code, error.message) from None
 
 
+class Repeated(list[Any]):
+    """The values of a name that an object has more than once: no field that decides is read from them."""
+
+
+def decoded_leniently(body: str) -> Any:
+    """Return what a body holds that could not be read, to be cut: without its byte order mark, and with names twice.
+
+    Raises:
+        ValueError: it is no JSON.
+    """
+    try:
+        return _LENIENT.decode(body.removeprefix("\ufeff"))
+    except (RecursionError, ArithmeticError) as error:
+        raise ValueError("no JSON") from error
+
+
+def _with_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for name, value in pairs:
+        before = fields.get(name)
+        if isinstance(before, Repeated):
+            before.append(value)
+        else:
+            fields[name] = Repeated([before, value]) if name in fields else value
+    return fields
+
+
+_LENIENT = json.JSONDecoder(object_pairs_hook=_with_repeats, parse_float=Decimal)
+
+
 def as_json(value: Any) -> str:
     """Return JSON text in which a Decimal is a number with all its digits."""
     if isinstance(value, dict):
@@ -58,6 +88,8 @@ def _kept(value: Any, shape: Shape | Literal["count"] | None) -> Any:
         return _counted(value)
     if isinstance(value, dict):
         return {} if shape is None else cut(value, shape)
+    if isinstance(value, Repeated):
+        return Repeated(_kept(each, shape) for each in value)
     if isinstance(value, list):
         # A list in a list is never a form of either sender.
         return [] if shape is None else [[] if isinstance(entry, list) else _kept(entry, shape) for entry in value]
@@ -146,7 +178,8 @@ class Fields:
         found = self
         for name in names:
             value = found.values.get(name)
-            if value is not None and not isinstance(value, dict):
+            # PHP writes an object without fields as an empty list: of those that decide, metadata alone has none.
+            if value is not None and not isinstance(value, dict) and not (name == "metadata" and value == []):
                 found.invalid(name, "an object")
             found = Fields(value or {}, f"{found.path(name)}.")
         return found
@@ -163,9 +196,10 @@ class Fields:
 
     def _id(self, name: str) -> str | None:
         value = self._there(name)
-        good = isinstance(value, str) and len(value) <= ID_LENGTH_MAX and value.isascii() and value.isprintable()
+        longest = payment_id_length_max(value if isinstance(value, str) else "")
+        good = isinstance(value, str) and len(value) <= longest and value.isascii() and value.isprintable()
         if value is not None and not good:
-            self.invalid(name, f"an id: a text of 1 to {ID_LENGTH_MAX} printable ASCII characters")
+            self.invalid(name, f"an id: a text of 1 to {longest} printable ASCII characters")
         return None if value is None else str(value)
 
     def _there(self, name: str) -> Any:

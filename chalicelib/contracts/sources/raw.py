@@ -7,14 +7,14 @@
 On NATS the subject may stand for the type. Nobody but AWS can put an event with a source `aws.…` on a bus.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
 from chalicelib.contracts.decoding import read_object
 from chalicelib.contracts.inbound.messages import Message
-from chalicelib.contracts.sources.fields import Shape, as_json, cut, decoded
+from chalicelib.contracts.sources.fields import Shape, as_json, cut, decoded, decoded_leniently
 from chalicelib.contracts.sources.webhooks import SourceTerms, Webhook
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.links import LinkKind
@@ -31,6 +31,12 @@ BUSES: Final[Mapping[str, LinkKind]] = {
 """How the sources of the partners' buses begin."""
 
 _TYPES = {source: event_type for event_type, source in RAW_TYPES.items()}
+_TYPE_NAMES = ("event_type", "type", "detail-type")
+_HEADERS = ("headers", "metadata")
+_BODIES: Final = frozenset({"payload", "data", "body", "detail"})
+"""Names under which senders wrap a webhook; `body` is none that is read."""
+_ENVELOPES_MAX = 3
+"""A CloudEvent around the platform's envelope around the raw message."""
 
 
 # Most batches hold no webhook: the first one imports what reads it.
@@ -39,12 +45,6 @@ def _shape(source: LinkKind) -> Shape:
     from chalicelib.contracts.sources import shopify, stripe
 
     return shopify.SHAPE if source is LinkKind.SHOPIFY else stripe.SHAPE
-
-
-def _headers(source: LinkKind) -> Sequence[str]:
-    from chalicelib.contracts.sources import shopify
-
-    return tuple(shopify.HEADERS) if source is LinkKind.SHOPIFY else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,13 +73,10 @@ class RawWebhook:
 
     def message(self) -> str:
         """Return it as a message of the inbox, cut to what decides: to be queued or parked without personal data."""
-        # A header that is there twice, spelled in two ways, stays so: it is poison here and there.
-        known = {name.lower() for name in _headers(self.source)}
-        names = [name for name in self.headers if name.lower() in known]
         return as_json(
             {
                 "event_type": _TYPES[self.source],
-                "headers": cut(self.headers, dict.fromkeys(names)),
+                "headers": _known(self.headers) if self.source is LinkKind.SHOPIFY else {},
                 "payload": cut(self.body, _shape(self.source)),
             }
         )
@@ -101,20 +98,47 @@ def held_webhook(message: Message) -> RawWebhook | None:
 def body_to_park(message: Message) -> str:
     """Return the body of a message that should hold a webhook and does not, cut to what decides, at any depth.
 
-    What is no JSON object, and what is no webhook's, stays as it is.
+    What is no JSON, and what is no webhook's, stays as it is.
     """
     try:
-        fields = decoded(message.body)
-    except Rejected:
+        found = decoded_leniently(message.body)
+    except ValueError:
         return message.body
-    source = RAW_TYPES.get(message.subject or str(fields.get("event_type")))
-    if source is None:
-        return message.body
-    headers: Shape = dict.fromkeys(_headers(LinkKind.SHOPIFY))
-    body = _shape(source)
-    around: Shape = {"headers": headers, "metadata": headers, "payload": body}
-    inner: Shape = {**body, **around}
-    return as_json(cut(fields, {**inner, "event_type": None, "payload": inner, "detail": inner}))
+    source = RAW_TYPES.get(message.subject or "") or _meant(found)
+    return message.body if source is None else as_json(_cut_loosely(source, found, _ENVELOPES_MAX))
+
+
+def _meant(found: Any) -> LinkKind | None:
+    """Return whose webhook a body means to hold, None if nobody's."""
+    if isinstance(found, list):
+        return next((source for one in found if (source := _meant(one)) is not None), None)
+    if not isinstance(found, dict):
+        return None
+    by_type = (RAW_TYPES[one] for name in _TYPE_NAMES if isinstance(one := found.get(name), str) and one in RAW_TYPES)
+    return next(by_type, None) or _of_bus(found)
+
+
+def _cut_loosely(source: LinkKind, value: Any, deeper: int) -> Any:
+    """Return what may hold a webhook in another form than the known ones, cut to what decides."""
+    if isinstance(value, str):
+        try:
+            value = decoded_leniently(value)
+        except ValueError:
+            return []
+    if isinstance(value, list):
+        return [_cut_loosely(source, one, deeper) if isinstance(one, dict) else [] for one in value]
+    if not isinstance(value, dict):
+        return None if value is None else []
+    of_cloud_event = ("specversion", "type") if "specversion" in value else ()
+    around = ("event_type", "detail-type", *of_cloud_event, *(("source",) if _of_bus(value) else ()))
+    kept = cut(value, {**dict.fromkeys(around), **_shape(source)})
+    kept |= {name: _known(_single(value[name])) for name in _HEADERS if isinstance(value.get(name), dict)}
+    for name in _BODIES if deeper else ():
+        if name in value:
+            inner, own = _cut_loosely(source, value[name], deeper - 1), kept.get(name)
+            # What Stripe's events call `data` is also a name of what holds them.
+            kept[name] = {**inner, **own} if isinstance(inner, dict) and isinstance(own, dict) else inner
+    return kept
 
 
 def from_request(source: LinkKind, body: str, headers: Mapping[str, Any]) -> RawWebhook:
@@ -138,16 +162,27 @@ def from_message(fields: Mapping[str, Any], *, subject: str | None = None) -> Ra
             # A right to publish on a subject must not become the word of Shopify or Stripe.
             raise Rejected(Code.TYPE_CONTRADICTS_SUBJECT, "an event of a bus came on a subject", field="detail-type")
         return found
-    event_type = fields.get("event_type", subject)
+    name = "type" if _is_cloud_event(fields) else "event_type"
+    event_type = fields.get(name, subject)
     if subject is not None and subject != event_type and RAW_TYPES.keys() & {subject, str(event_type)}:
-        raise Rejected(Code.TYPE_CONTRADICTS_SUBJECT, "event_type is not the subject", field="event_type")
+        raise Rejected(Code.TYPE_CONTRADICTS_SUBJECT, f"{name} is not the subject", field=name)
     source = RAW_TYPES.get(event_type) if isinstance(event_type, str) else None
-    return _unwrapped(source, fields, prefix="") if source is not None else None
+    if source is None:
+        return None
+    if fields.get("event_type", event_type) != event_type:
+        raise Rejected(Code.ENVELOPE_AMBIGUOUS, "type and event_type contradict each other", field=name)
+    if source is LinkKind.STRIPE and "type" in fields and not fields.keys() & {"event_type", "specversion", "payload"}:
+        # An event of Stripe needs no headers, so it may come bare.
+        return RawWebhook(source=source, headers={}, body=fields)
+    return _unwrapped(source, fields, prefix="")
+
+
+def _is_cloud_event(fields: Mapping[str, Any]) -> bool:
+    return "specversion" in fields and "type" in fields and "payload" not in fields
 
 
 def _from_bus(fields: Mapping[str, Any]) -> RawWebhook | None:
-    sender, detail = str(fields.get("source")), fields.get("detail")
-    source = next((source for start, source in BUSES.items() if sender.startswith(start)), None)
+    source, detail = _of_bus(fields), fields.get("detail")
     if source is None:
         return None
     if source is LinkKind.SHOPIFY:
@@ -156,14 +191,62 @@ def _from_bus(fields: Mapping[str, Any]) -> RawWebhook | None:
     return RawWebhook(source=source, headers={}, body=_object(detail, "detail"), detail_type=str(detail_type))
 
 
+def _of_bus(fields: Mapping[str, Any]) -> LinkKind | None:
+    sender = str(fields.get("source"))
+    return next((source for start, source in BUSES.items() if sender.startswith(start)), None)
+
+
 def _unwrapped(source: LinkKind, fields: Mapping[str, Any], *, prefix: str) -> RawWebhook:
-    body = _object(fields.get("payload"), f"{prefix}payload")
-    around = fields
-    if "payload" in body and body.keys() & {"headers", "metadata"}:
+    field, body = _held(fields, prefix)
+    headers = fields.get("headers") or fields.get("metadata") or {}
+    for _ in range(_ENVELOPES_MAX):
+        if not (body.keys() & {"payload", "data"} and body.keys() & {"headers", "metadata", "event_type"}):
+            break
         # The platform's own envelope, with the raw message as its payload.
-        around, body = body, _object(body["payload"], f"{prefix}payload.payload")
-    headers = around.get("headers") or around.get("metadata") or {}
-    return RawWebhook(source=source, headers=_object(headers, f"{prefix}headers"), body=body)
+        if body.get("event_type", _TYPES[source]) != _TYPES[source]:
+            reason = f"{field}.event_type contradicts the type of the outer envelope"
+            raise Rejected(Code.ENVELOPE_AMBIGUOUS, reason, field=f"{field}.event_type")
+        headers = body.get("headers") or body.get("metadata") or headers
+        field, body = _held(body, f"{field}.")
+    known = {"type"} if source is LinkKind.STRIPE else _shape(source).keys()
+    if body.keys() & _BODIES and not body.keys() & known:
+        # Read as a webhook, it would be cut to nothing.
+        raise Rejected(Code.FIELD_MISSING, f"{field} holds something else than a webhook", field=field)
+    return RawWebhook(source=source, headers=_single(_object(headers, f"{prefix}headers")), body=body)
+
+
+def _held(fields: Mapping[str, Any], prefix: str) -> tuple[str, dict[str, Any]]:
+    """Return where an envelope holds its body, and the body."""
+    names = [name for name in ("payload", "data") if fields.get(name) is not None]
+    if len(names) > 1:
+        reason = "payload and data name the same thing: both are given"
+        raise Rejected(Code.ENVELOPE_AMBIGUOUS, reason, field=f"{prefix}data")
+    field = f"{prefix}{next(iter(names), 'payload')}"
+    value = fields.get(names[0]) if names else None
+    if isinstance(value, str):
+        try:
+            value = decoded(value)
+        except Rejected as error:
+            if error.code is Code.DUPLICATE_FIELD:
+                raise Rejected(error.code, error.message, field=field) from None
+            value = None
+    return field, _object(value, field)
+
+
+def _single(headers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return headers in which a list of one text, as Go's `http.Header` has it, is that text."""
+    return {
+        name: value[0] if isinstance(value, list) and len(value) == 1 and isinstance(value[0], str) else value
+        for name, value in headers.items()
+    }
+
+
+def _known(headers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the headers that decide, in letters of either case: there twice, in two spellings, both stay."""
+    from chalicelib.contracts.sources import shopify
+
+    known = {name.lower() for name in shopify.HEADERS}
+    return cut(headers, dict.fromkeys(name for name in headers if name.lower() in known))
 
 
 def _object(value: Any, field: str) -> dict[str, Any]:

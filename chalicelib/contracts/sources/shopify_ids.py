@@ -4,8 +4,9 @@ import re
 from decimal import Decimal
 from typing import Any
 
-from chalicelib.contracts.sources.fields import ID_LENGTH_MAX, Fields
+from chalicelib.contracts.sources.fields import Fields
 from chalicelib.domain.errors import Code, Rejected
+from chalicelib.domain.ids import ID_LENGTH_MAX
 
 _EXACT_MAX = 2**53
 _GLOBAL_ID = re.compile(r"gid://shopify/([A-Za-z]{1,64})/([1-9][0-9]{0,63})(\?.*)?")

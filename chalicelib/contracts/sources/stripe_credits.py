@@ -56,7 +56,7 @@ def of_price(line: Fields, terms: SourceTerms) -> int:
         line.invalid("quantity", "a whole number of at least 0")
     each = _each(line, terms)
     if each is None:
-        unknown(line.path("pricing" if line.within("pricing", "price_details").reference("price") else "price"))
+        unknown(line.path("pricing" if _price(line.within("pricing", "price_details"), "price") else "price"))
     return in_range(line, each * quantity)
 
 
@@ -66,9 +66,14 @@ def is_priced(line: Fields, terms: SourceTerms) -> bool:
 
 
 def _each(line: Fields, terms: SourceTerms) -> int | None:
-    pricing = line.within("pricing", "price_details").reference("price")
-    names = (pricing, line.reference("price"), line.reference("plan"))
+    pricing = _price(line.within("pricing", "price_details"), "price")
+    names = (pricing, _price(line, "price"), _price(line, "plan"))
     return next((terms.credits_by_price[name] for name in names if name and name in terms.credits_by_price), None)
+
+
+def _price(fields: Fields, name: str) -> str | None:
+    """Return the id of a price, or of a plan, whose id its owner chose: any text, since it is only looked up."""
+    return fields.within(name).text("id") if isinstance(fields.values.get(name), dict) else fields.text(name)
 
 
 def of_lines(lines: Iterable[Fields], terms: SourceTerms) -> int:

@@ -4,7 +4,7 @@ Since API version 2025-03-31 an invoice names its subscription in `parent` and n
 The period paid for is a line's: the invoice's own looks back. An invoice item, such as a fee, pays for none.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from chalicelib.contracts.event_types import PAYMENT_SUCCEEDED, RENEWED
@@ -63,7 +63,7 @@ INVOICE: Final[Shape] = {
 _ITEMS = ("invoice_item_details", "invoiceitem")
 """How a line says that it is an invoice item: its parent's type, and its own before 2025-03-31."""
 _PARENTS = ("subscription_item_details", "invoice_item_details")
-_FIRST = "subscription_create"
+_FIRST, _THRESHOLD = "subscription_create", "subscription_threshold"
 
 
 def paid_invoice(invoice: Fields, terms: SourceTerms) -> list[Part]:
@@ -102,9 +102,12 @@ def subscription_metadata(invoice: Fields) -> Iterator[Fields]:
 def _paid(invoice: Fields) -> bool:
     if invoice.needed("amount_paid") > 0:
         return True
+    total, due = invoice.whole("total"), invoice.whole("amount_due") or 0
+    if due > 0:
+        # Somebody paid it outside of Stripe, and said so: Stripe took nothing of it.
+        return invoice.text("status") == "paid" and (total is None or total > 0)
     # What the customer had paid before pays an invoice of which nothing is due any more.
-    balance, total = invoice.whole("starting_balance") or 0, invoice.whole("total") or 0
-    return balance < 0 < total and not invoice.whole("amount_due")
+    return (invoice.whole("starting_balance") or 0) < 0 < (total or 0) and due == 0
 
 
 def _subscription(invoice: Fields) -> str | None:
@@ -144,26 +147,52 @@ def _renewals(invoice: Fields, invoice_id: str, subscription: str, terms: Source
         # A change within a period: its lines pay for a share of a period, and no price says the credits of that.
         unknown(prorated or invoice.path("lines"))
     items = [line for line in counted if _is_item(line)]
-    ahead = [line for line in counted if line not in items and not _is_metered(line)]
-    used = [line for line in counted if line not in items and line not in ahead]
-    periods = _by_period(ahead or used)
+    periods, used = _periods(invoice, [line for line in counted if line not in items])
     newest = max(periods, default=0)
     whole = stated(invoice.within("metadata"))
     for start, lines in periods.items():
         # What was used in the last period is billed with the next, and comes with it, as items do.
-        beside = used if ahead and start == newest else []
+        beside = used if start == newest else []
         # Credits of the whole invoice are those of the newest period that it pays for.
         if whole is not None:
             credits_given = whole if start == newest else 0
         else:
             credits_given = _of_period(invoice, [*lines, *beside], items if start == newest else [], terms)
-        parts.append(_renewal(subscription, start, lines, in_range(invoice, credits_given)))
+        name = {"renewal_id": invoice_id} if _is_of_threshold(invoice) else {"period_start": start}
+        parts.append(_renewal({"subscription_id": subscription, **name}, lines, in_range(invoice, credits_given)))
     if not periods:
         of_items = (
             whole if whole is not None else _of_items(items, terms, covered=_of_subscription(invoice) is not None)
         )
         parts.append(_payment(invoice, invoice_id, in_range(invoice, of_items)))
     return parts
+
+
+def _periods(invoice: Fields, lines: list[Fields]) -> tuple[dict[int, list[Fields]], list[Fields]]:
+    """Return the lines of each period that is paid for, by its start, and those that bill the use of a past one."""
+    ahead = [line for line in lines if not _is_metered(line)] or lines
+    periods = _by_period(ahead)
+    newest = max(periods, default=0)
+    if _of_subscription(invoice) is not None:
+        # These credits are those of one period, and since 2025-03-31 its dates alone say that a line bills the past.
+        past = [
+            line for start, of_one in periods.items() for line in of_one if start < newest and _ends_by(line, newest)
+        ]
+        ahead = [line for line in ahead if line not in past]
+        periods = _by_period(ahead)
+    if _is_of_threshold(invoice) and ahead:
+        periods = {newest: ahead}
+    return periods, [line for line in lines if line not in ahead]
+
+
+def _is_of_threshold(invoice: Fields) -> bool:
+    """Whether use reached an amount within a period, as it may again: such an invoice names its renewal itself."""
+    return invoice.text("billing_reason") == _THRESHOLD
+
+
+def _ends_by(line: Fields, moment: int) -> bool:
+    end = line.within("period").whole("end")
+    return end is not None and end <= moment
 
 
 def _by_period(lines: Sequence[Fields]) -> dict[int, list[Fields]]:
@@ -176,18 +205,13 @@ def _by_period(lines: Sequence[Fields]) -> dict[int, list[Fields]]:
     return periods
 
 
-def _renewal(subscription: str, start: int, lines: list[Fields], credits_given: int) -> Part:
+def _renewal(named: Mapping[str, str | int], lines: list[Fields], credits_given: int) -> Part:
     if credits_given == 0:
         return unused(UnusedReason.NO_CREDITS, lines[0], "metadata")
     ends = [end for line in lines if (end := line.within("period").whole("end")) is not None]
     return SourceEvent(
         event_type=RENEWED,
-        payload=given(
-            subscription_id=subscription,
-            period_start=start,
-            period_end=max(ends, default=None),
-            credits_used=credits_given,
-        ),
+        payload=given(**named, period_end=max(ends, default=None), credits_used=credits_given),
     )
 
 
