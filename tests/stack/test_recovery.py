@@ -28,7 +28,7 @@ from infra.deploying.emulator import emulator_client
 from infra.local.tokens import new_signer
 from infra.packaging.build import package
 from infra.recovery import adoption, again, agreement, writers
-from infra.recovery.tables import Tables, restore
+from infra.recovery.tables import Tables, restore, tables_of
 from tests.oracles.published_chain import broken_links_in_answers
 from tests.support.bridge_fakes import ENVIRONMENT
 from tests.support.bridge_process import ROOT, Queues, bridge, unacknowledged
@@ -95,13 +95,8 @@ def around(tables: Tables, old: Service, name: str) -> Service:
     cloudformation = emulator_client(old.endpoint, "cloudformation")
     adoption.adopt(cloudformation, name, package("dev"), tables)
     service.deploy(package("dev"))
-    assert service.outputs["CreditsTableName"] == tables.credits
-    assert service.outputs["TransactionsTableName"] == tables.transactions
+    assert tables_of(service.outputs) == tables
     return service
-
-
-def ledgers(service: Service) -> Tables:
-    return Tables(credits=service.outputs["CreditsTableName"], transactions=service.outputs["TransactionsTableName"])
 
 
 def assert_every_order_once(service: Service, shops: Sequence[str], numbers: range) -> None:
@@ -119,13 +114,16 @@ def test_after_a_restore_what_was_lost_comes_back_out_of_nats(first: Service, na
     with bridged(first, nats_url, tmp_path):
         publish_surely(nats_url, orders(shops, range(60)))
         drained(first, nats_url)
-        tables = restore(emulator_client(first.endpoint, "dynamodb"), ledgers(first), "restored", at=None)
+        tables = restore(
+            emulator_client(first.endpoint, "dynamodb"), tables_of(first.outputs), "restored", at=None
+        ).tables
         tear(first, tables, shops)
         publish_surely(nats_url, orders(shops, range(60, 120)))
         drained(first, nats_url)
     writers.stop(emulator_client(first.endpoint, "lambda"), first.outputs)
 
-    torn = list(agreement.agree(emulator_client(first.endpoint, "dynamodb"), tables, at=datetime.now(UTC)))
+    ledger = agreement.Ledger(credits=tables.credits, transactions=tables.transactions)
+    torn = list(agreement.agree(emulator_client(first.endpoint, "dynamodb"), ledger, at=datetime.now(UTC)))
     assert {each.merchant_id: (each.taken_back, each.removed) for each in torn} == {
         shops[0]: (True, 0),
         shops[1]: (False, 0),
@@ -200,7 +198,7 @@ def test_a_move_has_one_writer_at_each_moment_and_loses_nothing(first: Service, 
     with pytest.raises(ClientError, match="TooManyRequests"):
         invoke(first, {**asked, "adjustment_id": "1"})
 
-    tables = restore(emulator_client(first.endpoint, "dynamodb"), ledgers(first), "moved", at=None)
+    tables = restore(emulator_client(first.endpoint, "dynamodb"), tables_of(first.outputs), "moved", at=None).tables
     second = around(tables, first, "credits-second")
     queues = emulator_client(first.endpoint, "sqs")
     moved = again.move(queues, first.outputs["InboxQueueUrl"], queues, second.outputs["InboxQueueUrl"])
