@@ -1,5 +1,6 @@
 """`python -m infra.recovery`: the steps of README.md beside this file, one command each."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -86,14 +87,22 @@ def adopt(
 
 @application.command(name="stop-writers")
 def stop_writers(stack: Stack, region: Region = None) -> None:
-    """Keep the stack's functions from writing."""
-    writers.stop(_client("lambda", region), _outputs(stack, region))
+    """Keep the stack's functions from writing, and its tables of links and of the desk from being written."""
+    _change_writers(writers.stop, stack, region)
 
 
 @application.command(name="let-writers-go")
 def let_writers_go(stack: Stack, region: Region = None) -> None:
     """Let them write again."""
-    writers.let_go(_client("lambda", region), _outputs(stack, region))
+    _change_writers(writers.let_go, stack, region)
+
+
+def _change_writers(change: Callable[..., None], stack: str, region: str | None) -> None:
+    try:
+        change(_client("lambda", region), _client("dynamodb", region), _outputs(stack, region))
+    except writers.MappingError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
 
 
 @application.command()

@@ -120,7 +120,7 @@ def test_after_a_restore_what_was_lost_comes_back_out_of_nats(first: Service, na
         tear(first, tables, shops)
         publish_surely(nats_url, orders(shops, range(60, 120)))
         drained(first, nats_url)
-    writers.stop(emulator_client(first.endpoint, "lambda"), first.outputs)
+    stop_writers(first)
 
     ledger = agreement.Ledger(credits=tables.credits, transactions=tables.transactions)
     torn = list(agreement.agree(emulator_client(first.endpoint, "dynamodb"), ledger, at=datetime.now(UTC)))
@@ -147,6 +147,11 @@ def test_after_a_restore_what_was_lost_comes_back_out_of_nats(first: Service, na
         drained(second, nats_url)
         assert_every_order_once(second, shops, range(120))
     assert command(second, "verify").returncode == 0
+
+
+def stop_writers(service: Service) -> None:
+    lambdas, dynamodb = (emulator_client(service.endpoint, one) for one in ("lambda", "dynamodb"))
+    writers.stop(lambdas, dynamodb, service.outputs)
 
 
 def tear(service: Service, restored: Tables, shops: Sequence[str]) -> None:
@@ -184,11 +189,10 @@ def command(service: Service, *arguments: str) -> subprocess.CompletedProcess[st
 
 def test_a_move_has_one_writer_at_each_moment_and_loses_nothing(first: Service, nats_url: str, tmp_path: Path) -> None:
     shops = opened(first)
-    lambdas = emulator_client(first.endpoint, "lambda")
     with bridged(first, nats_url, tmp_path):
         publish_surely(nats_url, orders(shops, range(60)))
         drained(first, nats_url)
-        writers.stop(lambdas, first.outputs)
+        stop_writers(first)
         time.sleep(2)
         publish_surely(nats_url, orders(shops, range(60, 90)))
         until("the bridge to have forwarded the rest", lambda: unacknowledged(nats_url) == 0, SETTLED_SECONDS)
@@ -222,14 +226,14 @@ def test_a_day_out_of_the_archive_brings_back_what_never_arrived(first: Service)
     if not events.list_archives(EventSourceArn=address)["Archives"]:
         events.create_archive(ArchiveName="of-the-test", EventSourceArn=address)
     since = datetime.now(UTC) - timedelta(minutes=1)
-    lambdas = emulator_client(first.endpoint, "lambda")
-    writers.stop(lambdas, first.outputs)
+    stop_writers(first)
     time.sleep(2)
     put(first, shops, range(40))
     queues = emulator_client(first.endpoint, "sqs")
     until("the rule", lambda: not first.is_empty("InboxQueueUrl"), SETTLED_SECONDS)
     queues.purge_queue(QueueUrl=first.outputs["InboxQueueUrl"])
-    writers.let_go(lambdas, first.outputs)
+    lambdas, dynamodb = (emulator_client(first.endpoint, service) for service in ("lambda", "dynamodb"))
+    writers.let_go(lambdas, dynamodb, first.outputs)
     put(first, shops, range(40, 60))
 
     name = "replay-of-the-test"
