@@ -289,9 +289,9 @@ def test_the_task_may_use_the_queues_whose_addresses_it_gets(service: Mapping[st
     for one, queue in zip(queues, ("InboxQueue", "DeadLetterQueue", "OutboxQueue"), strict=True):
         (place, split) = one["Fn::Sub"][1]["Name"]["Fn::Select"]
         assert split == {"Fn::Split": ["/", {"Ref": f"{queue}Url"}]}
-        assert (
-            "https://sqs.eu-west-1.amazonaws.com/123456789012/credits-Queue".split("/")[int(place)] == "credits-Queue"
-        )
+        assert ["https:", "", "sqs.eu-west-1.amazonaws.com", "123456789012", "credits-Queue"][
+            int(place)
+        ] == "credits-Queue"
 
 
 ENDPOINTS = {"SQS", "DynamoDB", "ECR", "S3", "Secrets Manager", "CloudWatch Logs"}
