@@ -1,8 +1,8 @@
 """What IAM Access Analyzer finds in the policies of a release, asked before a change set (`ValidatePolicy`).
 
 It knows every action, condition key and principal of AWS, which no test here does. Errors and security warnings stop
-the release, warnings and suggestions are shown; in an emergency security warnings are only shown, too. It is asked where
-the caller may; its answers cost nothing.
+the release, warnings and suggestions are shown; in an emergency security warnings are only shown, too. It is asked
+where the caller may; its answers cost nothing.
 """
 
 import json

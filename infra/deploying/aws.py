@@ -122,7 +122,7 @@ def validated(session: boto3.Session, folder: Path, plan: Plan, console: Console
     said = flaws(session.client("accessanalyzer"), documents(names), emergency=emergency)
     if not shown_obstacles(list(said), console):
         raise DeploymentRefusedError(
-            "IAM Access Analyzer refuses a policy; nothing was changed (EMERGENCY=1 passes security warnings, not errors)"
+            "IAM Access Analyzer refuses a policy; nothing was changed (EMERGENCY=1 passes warnings, but no errors)"
         )
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from infra.deploying.aws_session import aws_session
-from infra.deploying.outputs import outputs_of
+from infra.deploying.outputs import outputs_of, resources_of
 from infra.recovery import adoption, again, agreement, writers
 from infra.recovery.tables import KINDS, Tables, tables_of
 from infra.recovery.tables import restore as restore_tables
@@ -107,10 +107,19 @@ def _change_writers(change: Callable[..., None], stack: str, region: str | None)
 
 @application.command()
 def replay(since: Moment, until: Moment, stack: Stack, region: Region = None) -> None:
-    """Replay the inbound events that passed the stack's bus between the two times."""
-    client = _client("events", region)
-    name = f"{stack}-{since:%Y%m%dT%H%M%S}-{until:%Y%m%dT%H%M%S}"
-    typer.echo(again.replay(client, _outputs(stack, region)["EventBusName"], since=since, until=until, name=name))
+    """Replay the inbound events that passed the stack's buses between the two times, and wait until all are delivered.
+
+    UNTIL must be ten minutes ago, or earlier. If it is interrupted, run it again with the same times: it waits on.
+    """
+    resources = resources_of(_client("cloudformation", region), stack)
+    span = again.Span(since=since, until=until)
+    try:
+        arns = again.replay(_client("events", region), stack, resources, span, now=datetime.now(UTC), tell=_tell)
+    except again.ReplayError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+    for arn in arns:
+        typer.echo(arn)
 
 
 @application.command()

@@ -15,7 +15,7 @@ from moto import mock_aws
 from chalicelib.adapters.dynamodb.items import account_item
 from infra.deploying.emulator import ROOT
 from infra.local.tables import declared_with_stream
-from infra.recovery import adoption, again, agreement, tables
+from infra.recovery import adoption, agreement, tables
 from infra.recovery.tables import Tables
 from tests.support.api import REGION
 from tests.support.builders import SHOP, account_of, merchant
@@ -136,19 +136,6 @@ def test_a_table_of_that_name_which_was_not_restored_from_ours_is_left_alone(dyn
 
     with pytest.raises(dynamodb.exceptions.TableAlreadyExistsException):
         tables.restore(dynamodb, TABLES, "new", at=None)
-
-
-def test_a_replay_that_was_started_is_not_started_again() -> None:
-    with mock_aws():
-        events: Any = boto3.client("events", region_name=REGION)
-        bus = events.create_event_bus(Name="credits")["EventBusArn"]
-        events.create_archive(ArchiveName="archive", EventSourceArn=bus)
-        until = AT.replace(hour=13)
-
-        first, second = (again.replay(events, "credits", since=AT, until=until, name="noon") for _ in range(2))
-
-        assert first == second
-        assert len(events.list_replays()["Replays"]) == 1
 
 
 class CloudFormation:

@@ -7,6 +7,7 @@ from typing import Any
 
 from infra.packaging.lint import findings_of_cloudformation
 from infra.recovery.adoption import TABLE, only_tables
+from infra.recovery.again import RULES
 from infra.recovery.tables import KINDS, WITH_STREAM
 from infra.recovery.writers import BY_CALL, OF_THE_QUEUE, REFUSING, WRITES
 from tests.infra.test_policies import WRITING_LEDGER, listed, name, roles, statements
@@ -53,6 +54,24 @@ def test_whoever_may_write_to_a_restored_table_is_stopped_or_refused(
         ("ApiHandlerRole", "DeskTable", False),
         ("RollUpRole", "DeskTable", True),
     }
+
+
+def test_every_archive_is_replayed_to_the_rules_of_its_bus_that_feed_the_inbox(
+    resources: dict[str, dict[str, Any]],
+) -> None:
+    archives = {one for one, each in resources.items() if each["Type"] == "AWS::Events::Archive"}
+    rules = {one: each["Properties"] for one, each in resources.items() if each["Type"] == "AWS::Events::Rule"}
+    inbox = {"Fn::GetAtt": ["InboxQueue", "Arn"]}
+
+    assert set(RULES) == archives
+    for archive, replayed in RULES.items():
+        source = str(resources[archive]["Properties"]["SourceArn"])
+        fed = {
+            name
+            for name, rule in rules.items()
+            if rule["EventBusName"]["Ref"] in source and [one["Arn"] for one in rule["Targets"]] == [inbox]
+        }
+        assert fed == set(replayed)
 
 
 def test_the_restored_tables_alone_are_a_template_that_can_be_imported(

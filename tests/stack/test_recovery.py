@@ -25,6 +25,7 @@ from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.transactions import Transaction
 from chalicelib.domain.walk import Walk
 from infra.deploying.emulator import emulator_client
+from infra.deploying.outputs import resources_of
 from infra.local.tokens import new_signer
 from infra.packaging.build import package
 from infra.recovery import adoption, again, agreement, writers
@@ -222,9 +223,11 @@ def invoke(service: Service, request: dict[str, object]) -> None:
 def test_a_day_out_of_the_archive_brings_back_what_never_arrived(first: Service) -> None:
     shops = opened(first)
     events, bus = emulator_client(first.endpoint, "events"), first.outputs["EventBusName"]
+    resources = resources_of(emulator_client(first.endpoint, "cloudformation"), first.name)
+    # The emulator makes no archive from a template.
     address = events.describe_event_bus(Name=bus)["Arn"]
-    if not events.list_archives(EventSourceArn=address)["Archives"]:
-        events.create_archive(ArchiveName="of-the-test", EventSourceArn=address)
+    events.create_archive(ArchiveName="of-the-test", EventSourceArn=address)
+    resources["CreditsArchive"] = "of-the-test"
     since = datetime.now(UTC) - timedelta(minutes=1)
     stop_writers(first)
     time.sleep(2)
@@ -236,9 +239,8 @@ def test_a_day_out_of_the_archive_brings_back_what_never_arrived(first: Service)
     writers.let_go(lambdas, dynamodb, first.outputs)
     put(first, shops, range(40, 60))
 
-    name = "replay-of-the-test"
-    again.replay(events, bus, since=since, until=datetime.now(UTC) + timedelta(minutes=1), name=name)
-    until("the replay", lambda: events.describe_replay(ReplayName=name)["State"] == "COMPLETED", SETTLED_SECONDS)
+    span = again.Span(since=since, until=datetime.now(UTC) + timedelta(minutes=1))
+    again.replay(events, first.name, resources, span, now=span.until + again.SETTLED)
     until("the inbox to be drained", lambda: first.is_empty("InboxQueueUrl"), SETTLED_SECONDS)
     assert_every_order_once(first, shops, range(60))
 
