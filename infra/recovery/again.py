@@ -127,7 +127,8 @@ def _started(client: "EventBridgeClient", stack: str, archive: str, resources: M
     bus = kept["EventSourceArn"]
     # The reference of a rule on a bus of one's own is `bus|rule`.
     rules = [resources[rule].rpartition("|")[2] for rule in RULES[archive]]
-    found = [client.describe_rule(Name=rule, EventBusName=bus)["Arn"] for rule in rules]
+    _, _, bus_name = bus.partition(":event-bus/")
+    found = [client.describe_rule(Name=rule, EventBusName=bus_name)["Arn"] for rule in rules]
     name = replay_name(stack, archive, span)
     try:
         client.start_replay(

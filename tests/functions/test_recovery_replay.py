@@ -25,6 +25,7 @@ OWN = {
 }
 OF_PARTNER = {"ShopifyArchive": "credits-prod-ShopifyArchive-2", "ShopifyRule": f"{SHOPIFY}|{STACK}-shopify"}
 BUSES = {"credits-prod-CreditsArchive-1": STACK, "credits-prod-ShopifyArchive-2": SHOPIFY}
+BUS_ARN = "arn:aws:events:eu-west-1:123456789012:event-bus/"
 FIRST = "credits-prod-CreditsArchive-20261124T000000-20261124T010000"
 
 
@@ -47,10 +48,10 @@ class Events:
         ResourceAlreadyExistsException = ThereError
 
     def describe_archive(self, *, ArchiveName: str) -> Any:  # noqa: N803 - boto3's names
-        return {"ArchiveArn": f"archive/{ArchiveName}", "EventSourceArn": f"bus/{BUSES[ArchiveName]}"}
+        return {"ArchiveArn": f"archive/{ArchiveName}", "EventSourceArn": f"{BUS_ARN}{BUSES[ArchiveName]}"}
 
     def describe_rule(self, *, Name: str, EventBusName: str) -> Any:  # noqa: N803
-        return {"Arn": f"rule/{EventBusName.removeprefix('bus/')}/{Name}"}
+        return {"Arn": f"rule/{EventBusName}/{Name}"}
 
     def start_replay(self, *, ReplayName: str, **asked: Any) -> None:  # noqa: N803
         if ReplayName in self.replays:
@@ -100,11 +101,11 @@ def test_every_archive_of_the_stack_is_replayed_to_its_own_rules_for_the_inbox()
     own, of_partner = events.replays.values()
     assert own["EventSourceArn"] == "archive/credits-prod-CreditsArchive-1"
     assert own["Destination"] == {
-        "Arn": f"bus/{STACK}",
+        "Arn": f"{BUS_ARN}{STACK}",
         "FilterArns": [f"rule/{STACK}/{STACK}-inbound-bare", f"rule/{STACK}/{STACK}-inbound"],
     }
     assert of_partner["Destination"] == {
-        "Arn": f"bus/{SHOPIFY}",
+        "Arn": f"{BUS_ARN}{SHOPIFY}",
         "FilterArns": [f"rule/{SHOPIFY}/{STACK}-shopify"],
     }
     assert {(one["EventStartTime"], one["EventEndTime"]) for one in (own, of_partner)} == {(SPAN.since, SPAN.until)}

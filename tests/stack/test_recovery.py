@@ -203,8 +203,17 @@ def test_a_move_has_one_writer_at_each_moment_and_loses_nothing(first: Service, 
     with pytest.raises(ClientError, match="TooManyRequests"):
         invoke(first, {**asked, "adjustment_id": "1"})
 
-    tables = restore(emulator_client(first.endpoint, "dynamodb"), tables_of(first.outputs), "moved", at=None).tables
+    dynamodb = emulator_client(first.endpoint, "dynamodb")
+    written = {
+        "LinksTableName": {"name": {"S": "shopify#a"}},
+        "DeskTableName": {"topic": {"S": "t"}, "place": {"S": "p"}},
+    }
+    for table, item in written.items():
+        dynamodb.put_item(TableName=first.outputs[table], Item=item)
+    tables = restore(dynamodb, tables_of(first.outputs), "moved", at=None).tables
     second = around(tables, first, "credits-second")
+    for table, item in written.items():
+        assert dynamodb.get_item(TableName=second.outputs[table], Key=item)["Item"] == item
     queues = emulator_client(first.endpoint, "sqs")
     moved = again.move(queues, first.outputs["InboxQueueUrl"], queues, second.outputs["InboxQueueUrl"])
     assert moved == 30
