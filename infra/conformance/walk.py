@@ -21,7 +21,7 @@ from infra.commands.events import made
 from infra.deploying.aws import DeploymentRefusedError, deploy_stage
 from infra.deploying.emulator import UNKNOWN_TO_EMULATOR, DeploymentFailedError, api_address, public_api_address
 from infra.deploying.names import stack_to_deploy
-from infra.recovery.tables import Tables, restore
+from infra.recovery.tables import restore, tables_of
 
 SUFFIX: Final = "-conformance"
 EMULATED: Final = " ".join(
@@ -211,17 +211,18 @@ def _alarms(run: Run) -> str:
 
 def _restore(run: Run) -> str:
     dynamodb = run.client("dynamodb")
-    sources = Tables(credits=run.outputs["CreditsTableName"], transactions=run.outputs["TransactionsTableName"])
-    tables = restore(dynamodb, sources, f"{run.stack}-restored", at=None)
-    run.restored = list(tables.by_logical_id.values())
+    restored = restore(dynamodb, tables_of(run.outputs), f"{run.stack}-restored", at=None, tell=run.console.print)
+    run.restored = list(restored.tables.by_logical_id.values())
     counts = [dynamodb.scan(TableName=name, Select="COUNT")["Count"] for name in run.restored]
-    return f"{counts[0]} accounts and {counts[1]} transactions"
+    return f"{counts[0]} accounts, {counts[1]} transactions, {counts[2]} links, {counts[3]} items of the desk"
 
 
 def _delete(run: Run) -> str:
     cloudformation, dynamodb = run.client("cloudformation"), run.client("dynamodb")
     cloudformation.update_termination_protection(StackName=run.stack, EnableTerminationProtection=False)
-    tables = [run.outputs[f"{kind}TableName"] for kind in ("Credits", "Transactions", "Figures")] + run.restored
+    tables = [
+        run.outputs[f"{kind}TableName"] for kind in ("Credits", "Transactions", "Figures", "Links", "Desk")
+    ] + run.restored
     cloudformation.delete_stack(StackName=run.stack)
     cloudformation.get_waiter("stack_delete_complete").wait(StackName=run.stack)
     for name in tables:

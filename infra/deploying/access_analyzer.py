@@ -1,7 +1,8 @@
 """What IAM Access Analyzer finds in the policies of a release, asked before a change set (`ValidatePolicy`).
 
 It knows every action, condition key and principal of AWS, which no test here does. Errors and security warnings stop
-the release, warnings and suggestions are shown. It is asked where the caller may; its answers cost nothing.
+the release, warnings and suggestions are shown; in an emergency security warnings are only shown, too. It is asked
+where the caller may; its answers cost nothing.
 """
 
 import json
@@ -17,7 +18,7 @@ from infra.packaging.refusals.resolved import Resources
 
 IDENTITY, RESOURCE = "IDENTITY_POLICY", "RESOURCE_POLICY"
 TRUST = "AWS::IAM::AssumeRolePolicyDocument"
-STOPPING = frozenset({"ERROR", "SECURITY_WARNING"})
+ERROR, SECURITY_WARNING = "ERROR", "SECURITY_WARNING"
 ATTACHED = ("AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy")
 LOGGING = "AWS::Logs::ResourcePolicy"
 ARNS = {
@@ -94,8 +95,12 @@ def documents(names: Names) -> Iterator[Document]:
             yield Document(name=name, kind=RESOURCE, content=_named(properties["PolicyDocument"], names))
 
 
-def flaws(analyzer: Any, asked: Iterator[Document]) -> Iterator[Obstacle]:
-    """Yield what Access Analyzer finds; one obstacle, which stops nothing, where it cannot be asked."""
+def flaws(analyzer: Any, asked: Iterator[Document], *, emergency: bool = False) -> Iterator[Obstacle]:
+    """Yield what Access Analyzer finds; one obstacle, which stops nothing, where it cannot be asked.
+
+    In an `emergency` only an error stops, since AWS would refuse that policy anyway.
+    """
+    stopping = {ERROR} if emergency else {ERROR, SECURITY_WARNING}
     for document in asked:
         form = {"validatePolicyResourceType": document.of} if document.of else {}
         try:
@@ -108,7 +113,7 @@ def flaws(analyzer: Any, asked: Iterator[Document]) -> Iterator[Obstacle]:
             return
         for one in said:
             text = f"{document.name}: {one['issueCode']}: {one['findingDetails']} ({one['learnMoreLink']})"
-            yield Obstacle(text=text, stops=one["findingType"] in STOPPING)
+            yield Obstacle(text=text, stops=one["findingType"] in stopping)
 
 
 def _named(node: Any, names: Names) -> Any:

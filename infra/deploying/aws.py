@@ -5,8 +5,8 @@ The values of parameters come from infra/stages, then from the environment under
 Credentials are the AWS SDK's own, the region `AWS_REGION`'s, `AWS_DEFAULT_REGION`'s or the profile's;
 `CLOUDFORMATION_ROLE` is the role that makes the resources, else the caller does. `YES=1` does not ask; what would
 remove or replace a table is refused all the same, unless `REPLACE_DATA=1`. `EMERGENCY=1` moves all calls at once,
-whatever alarm is on. `SUFFIX=-2` or `STACK=name` deploys another stack of the stage, `LIKE=credits-prod` with the
-values that another stack has.
+whatever alarm is on, and shows security warnings of IAM Access Analyzer without stopping. `SUFFIX=-2` or `STACK=name`
+deploys another stack of the stage, `LIKE=credits-prod` with the values that another stack has.
 """
 
 import json
@@ -91,7 +91,8 @@ def deploy_stage(stage: str, environment: Mapping[str, str], console: Console) -
     if not shown_obstacles(list(obstacles(clients(session), plan)), console):
         raise DeploymentRefusedError("nothing was changed")
     folder = package(stage)
-    validated(session, folder, replace(plan, values={**plan.values, "Stage": stage}), console)
+    emergency = environment.get("EMERGENCY") == "1"
+    validated(session, folder, replace(plan, values={**plan.values, "Stage": stage}), console, emergency=emergency)
     declared = yaml_parse((folder / "sam.yaml").read_text())["Parameters"]
     like = _values_like(session, environment.get("LIKE", "")) if environment.get("LIKE") else {}
     proposal = Proposal(
@@ -109,18 +110,20 @@ def deploy_stage(stage: str, environment: Mapping[str, str], console: Console) -
     return outputs
 
 
-def validated(session: boto3.Session, folder: Path, plan: Plan, console: Console) -> None:
+def validated(session: boto3.Session, folder: Path, plan: Plan, console: Console, *, emergency: bool = False) -> None:
     """Let IAM Access Analyzer look at the policies of the packaged template, with the plan's values.
 
     Raises:
-        DeploymentRefusedError: it found an error or a security warning.
+        DeploymentRefusedError: it found an error, or a security warning that is not passed in an `emergency`.
     """
     template: dict[str, Any] = json.loads(translated((folder / "sam.yaml").read_text(), plan.values))
     found = resources(template, plan.values)
     names = Names(found=found, stack=plan.stack, account=plan.account, region=plan.region)
-    said = flaws(session.client("accessanalyzer"), documents(names))
+    said = flaws(session.client("accessanalyzer"), documents(names), emergency=emergency)
     if not shown_obstacles(list(said), console):
-        raise DeploymentRefusedError("IAM Access Analyzer refuses a policy; nothing was changed")
+        raise DeploymentRefusedError(
+            "IAM Access Analyzer refuses a policy; nothing was changed (EMERGENCY=1 passes warnings, but no errors)"
+        )
 
 
 def open_canary(sqs: "SQSClient", inbox: str) -> None:

@@ -71,6 +71,16 @@ def parameters_of(stack: Mapping[str, Any]) -> dict[str, str]:
     return {one["ParameterKey"]: one.get("ParameterValue", "") for one in stack.get("Parameters", [])}
 
 
+def resources_of(cloudformation: "CloudFormationClient", name: str) -> dict[str, str]:
+    """Return the physical ids of a stack's resources, by logical id: all, where a description stops at 100."""
+    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=name)
+    return {
+        one["LogicalResourceId"]: one.get("PhysicalResourceId", "")
+        for page in pages
+        for one in page["StackResourceSummaries"]
+    }
+
+
 def parts(outputs: Mapping[str, str]) -> dict[str, Any]:
     """Return the names of the tables, queues and the bus by the fields of `Deployed`."""
     return {part: outputs[output] for part, output in PARTS.items()}

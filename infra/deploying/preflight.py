@@ -123,6 +123,7 @@ def _names(client: Clients, plan: Plan) -> Iterator[Obstacle]:
     if plan.before is not None:
         return
     hint = "it belongs to no stack of this name: delete it, or deploy under another name (SUFFIX=-2)"
+    # One page holds a hundred, as many as a region may have: docs.aws.amazon.com, eb-quota.
     buses = client("events").list_event_buses(NamePrefix=plan.stack)["EventBuses"]
     if any(bus["Name"] == plan.stack for bus in buses):
         yield Obstacle(text=f"there is an event bus {plan.stack}: {hint}")
@@ -130,18 +131,20 @@ def _names(client: Clients, plan: Plan) -> Iterator[Obstacle]:
     taken = {f"/aws/lambda/{plan.stack}-{one}" for one in FUNCTIONS}
     taken |= {f"/aws/apigateway/{plan.stack}", f"/aws/apigateway/{plan.stack}-public", f"{BUS_LOGS}{plan.stack}"}
     for prefix in (f"/aws/lambda/{plan.stack}-", f"/aws/apigateway/{plan.stack}", f"{BUS_LOGS}{plan.stack}"):
-        for group in logs.describe_log_groups(logGroupNamePrefix=prefix)["logGroups"]:
-            if group["logGroupName"] in taken:
-                yield Obstacle(text=f"there is a log group {group['logGroupName']}: {hint}")
-    groups = client("scheduler").list_schedule_groups(NamePrefix=plan.stack)["ScheduleGroups"]
-    if any(one["Name"] == plan.stack for one in groups):
+        for page in logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=prefix):
+            for group in page["logGroups"]:
+                if group["logGroupName"] in taken:
+                    yield Obstacle(text=f"there is a log group {group['logGroupName']}: {hint}")
+    pages = client("scheduler").get_paginator("list_schedule_groups").paginate(NamePrefix=plan.stack)
+    if any(one["Name"] == plan.stack for page in pages for one in page["ScheduleGroups"]):
         yield Obstacle(text=f"there is a group of schedules {plan.stack}: {hint}")
 
 
 def _log_policies(client: Clients, plan: Plan) -> Iterator[Obstacle]:
     """Look whether the policy for the bus's log has a place."""
     own = f"{plan.stack}-bus-log"
-    found = [one["policyName"] for one in client("logs").describe_resource_policies()["resourcePolicies"]]
+    pages = client("logs").get_paginator("describe_resource_policies").paginate()
+    found = [one["policyName"] for page in pages for one in page["resourcePolicies"]]
     if plan.values.get("BusLogLevel") != "OFF" and own not in found and len(found) >= LOG_POLICIES:
         yield Obstacle(
             text=f"CloudWatch Logs has {len(found)} resource policies and takes no more: delete one, or leave the bus "

@@ -1,5 +1,6 @@
 """`python -m infra.recovery`: the steps of README.md beside this file, one command each."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -7,9 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from infra.deploying.aws_session import aws_session
-from infra.deploying.outputs import outputs_of
+from infra.deploying.outputs import outputs_of, resources_of
 from infra.recovery import adoption, again, agreement, writers
-from infra.recovery.tables import Tables
+from infra.recovery.tables import KINDS, Tables, tables_of
 from infra.recovery.tables import restore as restore_tables
 
 application = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False)
@@ -27,18 +28,21 @@ def restore(
     region: Region = None,
     into: Annotated[str | None, typer.Option(help="Another region, for the new tables.")] = None,
 ) -> None:
-    """Restore the ledger's tables as they were, beside the old ones; print the moment for `agree`, and their names."""
-    typer.echo(f"{at or datetime.now(UTC):%Y-%m-%dT%H:%M:%S%z}")
-    outputs = _outputs(stack, region)
-    sources = Tables(credits=outputs["CreditsTableName"], transactions=outputs["TransactionsTableName"])
+    """Restore a stack's tables as they were, beside the old ones; print the moment for `agree`, and their names.
+
+    The names: of credits, transactions, links and desk. If it is interrupted, run it again: it continues.
+    """
+    started = datetime.now(UTC)
+    sources = tables_of(_outputs(stack, region))
     arns = None
     if into is not None:
         old = _client("dynamodb", region)
-        names = sources.credits, sources.transactions
-        found = [old.describe_table(TableName=name)["Table"]["TableArn"] for name in names]
-        arns = Tables(credits=found[0], transactions=found[1])
+        names = {kind: getattr(sources, kind) for kind in KINDS.values()}
+        arns = Tables(**{kind: old.describe_table(TableName=one)["Table"]["TableArn"] for kind, one in names.items()})
     client = _client("dynamodb", into or region)
-    for name in restore_tables(client, sources, prefix, at=at, arns=arns).by_logical_id.values():
+    restored = restore_tables(client, sources, prefix, at=at, arns=arns, tell=_tell)
+    typer.echo(f"{at or restored.moment or started:%Y-%m-%dT%H:%M:%S%z}")
+    for name in restored.tables.by_logical_id.values():
         typer.echo(name)
 
 
@@ -50,7 +54,7 @@ def agree(
     region: Region = None,
 ) -> None:
     """Remove the remains of torn writes from restored tables, and name the merchants for `credits rebuild`."""
-    tables = Tables(credits=credits_table, transactions=transactions_table)
+    tables = agreement.Ledger(credits=credits_table, transactions=transactions_table)
     client = _client("dynamodb", region)
     for torn in agreement.agree(client, tables, at=at):
         if not torn.kept:
@@ -66,12 +70,14 @@ def adopt(
     stack: Stack,
     credits_table: Annotated[str, typer.Option()],
     transactions_table: Annotated[str, typer.Option()],
+    links_table: Annotated[str, typer.Option()],
+    desk_table: Annotated[str, typer.Option()],
     stage: Annotated[str, typer.Option(help="Whose package describes the tables.")] = "prod",
     region: Region = None,
 ) -> None:
     """Make a new stack around the tables; deploy the stage's package over it afterwards. Safe to repeat."""
     client = _client("cloudformation", region)
-    tables = Tables(credits=credits_table, transactions=transactions_table)
+    tables = Tables(credits=credits_table, transactions=transactions_table, links=links_table, desk=desk_table)
     try:
         adoption.adopt(client, stack, Path("build") / stage, tables)
     except adoption.OtherStackError as error:
@@ -81,22 +87,39 @@ def adopt(
 
 @application.command(name="stop-writers")
 def stop_writers(stack: Stack, region: Region = None) -> None:
-    """Keep the stack's functions from writing."""
-    writers.stop(_client("lambda", region), _outputs(stack, region))
+    """Keep the stack's functions from writing, and its tables of links and of the desk from being written."""
+    _change_writers(writers.stop, stack, region)
 
 
 @application.command(name="let-writers-go")
 def let_writers_go(stack: Stack, region: Region = None) -> None:
     """Let them write again."""
-    writers.let_go(_client("lambda", region), _outputs(stack, region))
+    _change_writers(writers.let_go, stack, region)
+
+
+def _change_writers(change: Callable[..., None], stack: str, region: str | None) -> None:
+    try:
+        change(_client("lambda", region), _client("dynamodb", region), _outputs(stack, region))
+    except writers.MappingError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
 
 
 @application.command()
 def replay(since: Moment, until: Moment, stack: Stack, region: Region = None) -> None:
-    """Replay the inbound events that passed the stack's bus between the two times."""
-    client = _client("events", region)
-    name = f"{stack}-{since:%Y%m%dT%H%M%S}-{until:%Y%m%dT%H%M%S}"
-    typer.echo(again.replay(client, _outputs(stack, region)["EventBusName"], since=since, until=until, name=name))
+    """Replay the inbound events that passed the stack's buses between the two times, and wait until all are delivered.
+
+    UNTIL must be ten minutes ago, or earlier. If it is interrupted, run it again with the same times: it waits on.
+    """
+    resources = resources_of(_client("cloudformation", region), stack)
+    span = again.Span(since=since, until=until)
+    try:
+        arns = again.replay(_client("events", region), stack, resources, span, now=datetime.now(UTC), tell=_tell)
+    except again.ReplayError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+    for arn in arns:
+        typer.echo(arn)
 
 
 @application.command()
@@ -115,6 +138,11 @@ def move(
     sources = [outputs[name] for name in ("InboxQueueUrl", "WaitingQueueUrl") if name in outputs]
     moved = sum(again.move(clients[0], source, clients[1], target) for source in sources)
     typer.echo(f"{moved} messages moved")
+
+
+def _tell(sentence: str) -> None:
+    """Report progress beside the output, which a script reads."""
+    typer.echo(sentence, err=True)
 
 
 def _client(service: str, region: str | None) -> Any:

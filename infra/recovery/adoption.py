@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from infra.deploying.outputs import described
+from infra.deploying.outputs import described, resources_of
 from infra.packaging.yaml_text import yaml_parse
 from infra.recovery.tables import KINDS, Tables
 
@@ -59,15 +59,14 @@ def adopt(client: "CloudFormationClient", stack: str, package: Path, tables: Tab
         client.get_waiter("stack_import_complete").wait(StackName=stack)
     elif "ROLLBACK" in status or not status.endswith("_COMPLETE"):
         raise OtherStackError(f"The stack {stack} is {status}: delete it (its tables are retained), then adopt again.")
-    resources = client.describe_stack_resources(StackName=stack)["StackResources"]
-    held = {one["LogicalResourceId"]: one.get("PhysicalResourceId") for one in resources}
+    held = resources_of(client, stack)
     for logical_id, table in tables.by_logical_id.items():
         if held.get(logical_id) != table:
             raise OtherStackError(f"The stack {stack} has {held.get(logical_id)} as {logical_id}, not {table}.")
 
 
 def only_tables(package: Path) -> dict[str, Any]:
-    """Return the template of `package` reduced to the ledger's tables and what they refer to."""
+    """Return the template of `package` reduced to the tables that are restored and what they refer to."""
     template = yaml_parse((package / "sam.yaml").read_text())
     resources = {logical_id: template["Resources"][logical_id] for logical_id in KINDS}
     used = json.dumps(resources)

@@ -16,7 +16,6 @@ from chalicelib.domain.debt import owed_by, repays
 from chalicelib.domain.findings import Unreadable
 from chalicelib.domain.ids import Instant, MerchantId, instant
 from infra.recovery.everybody import everybody
-from infra.recovery.tables import Tables
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -25,6 +24,14 @@ TORN: Final = timedelta(minutes=15)
 """How long before the given moment a torn write may be: the latest point that can be restored is some five minutes
 old. Anything older is for `credits verify`."""
 AT_ONCE: Final = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """The names of the two tables that one write changes together. Nothing else that is restored can be torn."""
+
+    credits: str
+    transactions: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +56,7 @@ class _Transaction:
     sequence: int
 
 
-def agree(client: "DynamoDBClient", tables: Tables, *, at: datetime, at_once: int = AT_ONCE) -> Iterator[Torn]:
+def agree(client: "DynamoDBClient", tables: Ledger, *, at: datetime, at_once: int = AT_ONCE) -> Iterator[Torn]:
     """Make the restored `tables` ready for `credits rebuild`, and yield each merchant that needs it.
 
     A merchant is yielded before anything of it is removed, so that an interrupted run has reported everything it
@@ -89,7 +96,7 @@ def _remove_torn_guards(client: "DynamoDBClient", table: str) -> None:
 
 
 def _looked_at(
-    client: "DynamoDBClient", reader: DynamoDBLedgerReader, tables: Tables, since: Instant, merchant_id: MerchantId
+    client: "DynamoDBClient", reader: DynamoDBLedgerReader, tables: Ledger, since: Instant, merchant_id: MerchantId
 ) -> tuple[Torn | None, Sequence[tuple[str, Any]]]:
     """Return a merchant's torn write, None if there is none, and the tables and keys to remove."""
     key: Any = {"merchant_id": {"S": merchant_id}}

@@ -1,33 +1,98 @@
-"""Stops and starts the writers to a stack's ledger: two stacks must never write at once."""
+"""Stops and starts what writes to a stack's restored tables: two stacks must never write at once.
 
-from collections.abc import Iterator, Mapping
+Functions that only write are stopped: one that reads the inbox by its event source mappings, others by a concurrency
+of 0. The API goes on answering plugins, so it keeps running, and its tables refuse what admins would write by it. Only
+`roll_up` goes on: it lists merchants in the desk by the ledger's stream, which ends when the ledger's writers stop.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_lambda import LambdaClient
 
 OF_THE_QUEUE: Final = "IngestEventsName"
-BY_CALL: Final = ("AdjustCreditsName", "SetThresholdName")
-"""The outputs that name the functions that write: one for the inbox, two for admins' requests."""
+BY_CALL: Final = ("AdjustCreditsName", "SetThresholdName", "PostDueName")
+"""The outputs that name the functions that write: one for the inbox, two for admins' requests, one by the clock."""
+REFUSING: Final[Mapping[str, Mapping[str, Any]]] = {
+    "LinksTableName": {},
+    "DeskTableName": {"ForAnyValue:StringNotLike": {"dynamodb:LeadingKeys": ["merchants#*"]}},
+}
+"""The outputs that name the tables that the API writes, with the condition under which they refuse a write."""
+WRITES: Final = ("dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
+
+POLL_SECONDS: Final = 5
+POLLS: Final = 60
+"""Five minutes; by AWS's documentation a mapping changes within one or two."""
+ON, OFF = "Enabled", "Disabled"
+
+Sleep = Callable[[float], object]
 
 
-def stop(client: "LambdaClient", outputs: Mapping[str, str]) -> None:
+class MappingError(Exception):
+    """An event source mapping did not get into the state that was asked for; the text names both."""
+
+
+def stop(
+    client: "LambdaClient", dynamodb: "DynamoDBClient", outputs: Mapping[str, str], *, sleep: Sleep = time.sleep
+) -> None:
     """Keep the functions of the stack with these `outputs` from writing; calls to them fail or wait.
 
-    Batches under way finish first: wait for the timeout of the function, 30 seconds, before relying on it.
+    When it returns, no further batch is read. Calls under way finish first: wait a minute, longer than
+    any of these functions may take, before relying on it.
+
+    Raises:
+        MappingError: a mapping was not disabled within five minutes; what can be stopped besides is stopped.
     """
-    for mapping in _mappings(client, outputs):
-        client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
     for name in BY_CALL:
         client.put_function_concurrency(FunctionName=outputs[name], ReservedConcurrentExecutions=0)
+    for output, condition in REFUSING.items():
+        arn = dynamodb.describe_table(TableName=outputs[output])["Table"]["TableArn"]
+        refusal = {"Sid": "StoppedForRecovery", "Effect": "Deny", "Principal": "*", "Action": WRITES, "Resource": arn}
+        policy = {"Version": "2012-10-17", "Statement": [refusal | ({"Condition": condition} if condition else {})]}
+        dynamodb.put_resource_policy(ResourceArn=arn, Policy=json.dumps(policy))
+    _set(client, outputs, OFF, sleep)
 
 
-def let_go(client: "LambdaClient", outputs: Mapping[str, str]) -> None:
-    """Let the functions write again; their concurrency is unlimited until the next deployment."""
+def let_go(
+    client: "LambdaClient", dynamodb: "DynamoDBClient", outputs: Mapping[str, str], *, sleep: Sleep = time.sleep
+) -> None:
+    """Let the functions write again; their concurrency is unlimited until the next deployment.
+
+    Raises:
+        MappingError: a mapping was not enabled within five minutes.
+    """
+    for output in REFUSING:
+        arn = dynamodb.describe_table(TableName=outputs[output])["Table"]["TableArn"]
+        dynamodb.delete_resource_policy(ResourceArn=arn)
     for name in BY_CALL:
         client.delete_function_concurrency(FunctionName=outputs[name])
-    for mapping in _mappings(client, outputs):
-        client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
+    _set(client, outputs, ON, sleep)
+
+
+def _set(client: "LambdaClient", outputs: Mapping[str, str], wanted: str, sleep: Sleep) -> None:
+    """Bring all mappings of the queue's function into the state `wanted`.
+
+    A mapping that changes takes no request (ResourceInUseException), so each is asked as soon as it has settled.
+    """
+    asked: set[str] = set()
+    for poll in range(POLLS):
+        if poll:
+            sleep(POLL_SECONDS)
+        waiting = {one["UUID"]: one["State"] for one in _mappings(client, outputs) if one["State"] != wanted}
+        if not waiting:
+            return
+        for uuid in (uuid for uuid, state in waiting.items() if state in (ON, OFF) and uuid not in asked):
+            try:
+                client.update_event_source_mapping(UUID=uuid, Enabled=wanted == ON)
+            except client.exceptions.ResourceInUseException:
+                continue
+            asked.add(uuid)
+    states = ", ".join(f"{uuid} is {state}" for uuid, state in waiting.items())
+    raise MappingError(f"{states}, not {wanted}, after {POLLS * POLL_SECONDS} seconds: run the command again.")
 
 
 def _mappings(client: "LambdaClient", outputs: Mapping[str, str]) -> Iterator[Any]:

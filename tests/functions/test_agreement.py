@@ -10,8 +10,7 @@ import pytest
 from chalicelib.adapters.dynamodb.items import account_item
 from chalicelib.domain.ledger import Account
 from chalicelib.domain.transactions import Transaction
-from infra.recovery.agreement import Torn, agree
-from infra.recovery.tables import Tables
+from infra.recovery.agreement import Ledger, Torn, agree
 from tests.functions.test_cli_operations import Desk, desk
 from tests.support.api import CREDITS_TABLE, TRANSACTIONS_TABLE
 from tests.support.builders import SHOP, merchant
@@ -19,7 +18,7 @@ from tests.support.events import adjusted, charged, opened, paid, refunded
 
 __all__ = ["desk"]
 
-TABLES = Tables(credits=CREDITS_TABLE, transactions=TRANSACTIONS_TABLE)
+TABLES = Ledger(credits=CREDITS_TABLE, transactions=TRANSACTIONS_TABLE)
 OTHER = merchant("other")
 MESSAGES = [opened(), charged("p1", 50), paid(1), refunded(1), paid(2), adjusted("DECREASE", 100)]
 SIX = range(1, 7)

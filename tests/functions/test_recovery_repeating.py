@@ -15,7 +15,7 @@ from moto import mock_aws
 from chalicelib.adapters.dynamodb.items import account_item
 from infra.deploying.emulator import ROOT
 from infra.local.tables import declared_with_stream
-from infra.recovery import adoption, again, agreement, tables
+from infra.recovery import adoption, agreement, tables
 from infra.recovery.tables import Tables
 from tests.support.api import REGION
 from tests.support.builders import SHOP, account_of, merchant
@@ -23,7 +23,9 @@ from tests.support.builders import SHOP, account_of, merchant
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-LEDGER = Tables(credits="credits", transactions="transactions")
+TABLES = Tables(credits="credits", transactions="transactions", links="links", desk="desk")
+NEW = Tables(credits="new-credits", transactions="new-transactions", links="new-links", desk="new-desk")
+LEDGER = agreement.Ledger(credits=TABLES.credits, transactions=TABLES.transactions)
 AT = datetime(2025, 6, 1, 12, tzinfo=UTC)
 
 
@@ -31,7 +33,7 @@ AT = datetime(2025, 6, 1, 12, tzinfo=UTC)
 def dynamodb() -> "Iterator[DynamoDBClient]":
     with mock_aws():
         client = boto3.client("dynamodb", region_name=REGION)
-        for logical_id, name in LEDGER.by_logical_id.items():
+        for logical_id, name in TABLES.by_logical_id.items():
             client.create_table(TableName=name, **declared_with_stream(logical_id))
             client.update_continuous_backups(
                 TableName=name, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
@@ -55,39 +57,85 @@ def test_an_account_is_named_before_it_is_taken_back(dynamodb: "DynamoDBClient")
     assert dynamodb.scan(TableName=LEDGER.credits)["Count"] == 0
 
 
-def test_a_restore_goes_on_with_the_tables_that_it_began(
-    dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made_ready: list[str] = []
-    monkeypatch.setattr(tables, "_make_ready", lambda _client, table: made_ready.append(table))
+def test_a_restore_goes_on_with_the_tables_that_it_began(dynamodb: "DynamoDBClient") -> None:
     dynamodb.restore_table_to_point_in_time(
-        SourceTableName=LEDGER.credits, TargetTableName="new-credits", UseLatestRestorableTime=True
+        SourceTableName=TABLES.credits, TargetTableName="new-credits", UseLatestRestorableTime=True
     )
 
-    restored = tables.restore(dynamodb, LEDGER, "new", at=None)
+    restored = tables.restore(dynamodb, TABLES, "new", at=None)
 
-    assert restored == Tables(credits="new-credits", transactions="new-transactions")
-    assert made_ready == ["new-credits", "new-transactions"]
+    assert restored.tables == NEW
+    assert all(is_ready(dynamodb, logical_id, name) for logical_id, name in NEW.by_logical_id.items())
+
+
+def is_ready(client: "DynamoDBClient", logical_id: str, name: str) -> bool:
+    """Return whether a table is protected, keeps backups, and has a stream only if the template's has one."""
+    table: Any = client.describe_table(TableName=name)["Table"]
+    kept: Any = client.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
+    streams = table.get("StreamSpecification", {}).get("StreamEnabled", False)
+    assert streams == ("StreamSpecification" in declared_with_stream(logical_id)), name
+    recovery = kept["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"]
+    return bool(table["DeletionProtectionEnabled"]) and recovery == "ENABLED"
+
+
+def changes_of(client: "DynamoDBClient") -> list[str]:
+    """Return a list that grows with each change of a table."""
+    changes: list[str] = []
+    for operation in ("UpdateTable", "UpdateContinuousBackups"):
+        client.meta.events.register(
+            f"before-call.dynamodb.{operation}", lambda model, **_: changes.append(model.name), unique_id=operation
+        )
+    return changes
+
+
+def test_a_restore_that_was_complete_changes_nothing_when_it_is_repeated(dynamodb: "DynamoDBClient") -> None:
+    first = tables.restore(dynamodb, TABLES, "new", at=None)
+    changes = changes_of(dynamodb)
+
+    assert tables.restore(dynamodb, TABLES, "new", at=None) == first
+    assert first.moment == dynamodb.describe_table(TableName=NEW.desk)["Table"]["RestoreSummary"]["RestoreDateTime"]
+    assert changes == []
+
+
+def test_a_restore_waits_for_a_table_that_takes_no_backups_yet(dynamodb: "DynamoDBClient") -> None:
+    told: list[str] = []
+    slept: list[float] = []
+    refuse_backups(dynamodb, times=30)
+
+    tables.restore(dynamodb, TABLES, "new", at=None, tell=told.append, sleep=slept.append)
+
+    assert all(is_ready(dynamodb, logical_id, name) for logical_id, name in NEW.by_logical_id.items())
+    assert sum(slept) == 600
+    assert "new-credits was just restored and takes no backups yet" in told[0]
+
+
+def test_a_table_that_never_takes_backups_ends_the_restore(dynamodb: "DynamoDBClient") -> None:
+    slept: list[float] = []
+    refuse_backups(dynamodb, times=1000)
+
+    with pytest.raises(dynamodb.exceptions.ContinuousBackupsUnavailableException):
+        tables.restore(dynamodb, TABLES, "new", at=None, tell=lambda _: None, sleep=slept.append)
+
+    assert sum(slept) == 880
+
+
+def refuse_backups(client: "DynamoDBClient", *, times: int) -> None:
+    """Refuse the next switches of point-in-time recovery, as AWS does for a table that was just restored."""
+    left = iter(range(times))
+
+    def refuse(**_: Any) -> None:
+        if next(left, None) is not None:
+            error: Any = {"Error": {"Code": "ContinuousBackupsUnavailableException", "Message": "not yet"}}
+            raise client.exceptions.ContinuousBackupsUnavailableException(error, "UpdateContinuousBackups")
+
+    client.meta.events.register("before-call.dynamodb.UpdateContinuousBackups", refuse)
 
 
 def test_a_table_of_that_name_which_was_not_restored_from_ours_is_left_alone(dynamodb: "DynamoDBClient") -> None:
     dynamodb.create_table(TableName="new-credits", **declared_with_stream("CreditsTable"))
 
     with pytest.raises(dynamodb.exceptions.TableAlreadyExistsException):
-        tables.restore(dynamodb, LEDGER, "new", at=None)
-
-
-def test_a_replay_that_was_started_is_not_started_again() -> None:
-    with mock_aws():
-        events: Any = boto3.client("events", region_name=REGION)
-        bus = events.create_event_bus(Name="credits")["EventBusArn"]
-        events.create_archive(ArchiveName="archive", EventSourceArn=bus)
-        until = AT.replace(hour=13)
-
-        first, second = (again.replay(events, "credits", since=AT, until=until, name="noon") for _ in range(2))
-
-        assert first == second
-        assert len(events.list_replays()["Replays"]) == 1
+        tables.restore(dynamodb, TABLES, "new", at=None)
 
 
 class CloudFormation:
@@ -103,14 +151,20 @@ class CloudFormation:
             raise ClientError(message, "DescribeStacks")  # type: ignore[arg-type]
         return {"Stacks": [{"StackStatus": self.status}]}
 
-    def describe_stack_resources(self, StackName: str) -> Any:  # noqa: ARG002, N803
+    def get_paginator(self, name: str) -> "CloudFormation":
+        assert name == "list_stack_resources"
+        return self
+
+    def paginate(self, StackName: str) -> Iterator[Any]:  # noqa: ARG002, N803
+        """Yield the tables on a page of their own, after a hundred other resources."""
         tables = self.held.by_logical_id if self.held else {}
         named = [{"LogicalResourceId": one, "PhysicalResourceId": name} for one, name in tables.items()]
-        return {"StackResources": named}
+        yield {"StackResourceSummaries": [{"LogicalResourceId": f"Other{one}"} for one in range(100)]}
+        yield {"StackResourceSummaries": named}
 
     def create_change_set(self, **asked: Any) -> None:
-        names = [one["ResourceIdentifier"]["TableName"] for one in asked["ResourcesToImport"]]
-        self.wanted = Tables(credits=names[0], transactions=names[1])
+        named = {one["LogicalResourceId"]: one["ResourceIdentifier"]["TableName"] for one in asked["ResourcesToImport"]}
+        self.wanted = Tables(**{kind: named[one] for one, kind in tables.KINDS.items()})
         self.status = adoption.DESCRIBED
         self._called("create")
 
@@ -144,32 +198,32 @@ def package(tmp_path: Path) -> Path:
 def test_an_adoption_that_was_broken_off_is_repeated(package: Path, broken_off: str) -> None:
     aws: Any = CloudFormation(broken_off=broken_off)
     with pytest.raises(KeyboardInterrupt):
-        adoption.adopt(aws, "credits-2", package, LEDGER)
+        adoption.adopt(aws, "credits-2", package, TABLES)
 
-    adoption.adopt(aws, "credits-2", package, LEDGER)
+    adoption.adopt(aws, "credits-2", package, TABLES)
     done = list(aws.asked)
-    adoption.adopt(aws, "credits-2", package, LEDGER)
+    adoption.adopt(aws, "credits-2", package, TABLES)
 
-    assert (aws.status, aws.held) == ("IMPORT_COMPLETE", LEDGER)
+    assert (aws.status, aws.held) == ("IMPORT_COMPLETE", TABLES)
     assert (aws.asked, done.count("execute")) == (done, 1)
 
 
 @pytest.mark.parametrize(
     ("status", "held"),
-    [("UPDATE_COMPLETE", Tables(credits="others", transactions="transactions")), ("IMPORT_ROLLBACK_COMPLETE", None)],
+    [("UPDATE_COMPLETE", replace(TABLES, desk="others")), ("IMPORT_ROLLBACK_COMPLETE", None)],
 )
 def test_another_stack_of_that_name_is_left_alone(package: Path, status: str, held: Tables | None) -> None:
     aws: Any = CloudFormation(status, held)
 
     with pytest.raises(adoption.OtherStackError, match="credits-2"):
-        adoption.adopt(aws, "credits-2", package, LEDGER)
+        adoption.adopt(aws, "credits-2", package, TABLES)
 
     assert aws.asked == []
 
 
 def test_a_stack_that_was_deployed_over_the_adopted_one_is_left_as_it_is(package: Path) -> None:
-    aws: Any = CloudFormation("UPDATE_COMPLETE", LEDGER)
+    aws: Any = CloudFormation("UPDATE_COMPLETE", TABLES)
 
-    adoption.adopt(aws, "credits-2", package, LEDGER)
+    adoption.adopt(aws, "credits-2", package, TABLES)
 
     assert aws.asked == []

@@ -16,7 +16,7 @@ from infra.deploying.preflight import Plan
 from infra.packaging.lint import translated
 from infra.packaging.refusals.resolved import Resources, resources
 from infra.packaging.stages import STAGES, values
-from tests.support.fake_account import refused
+from tests.support import fake_account
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 DOCUMENT = Document(name="IngestEventsRole", kind=IDENTITY, content={"Version": "2012-10-17", "Statement": []})
@@ -101,6 +101,14 @@ def test_errors_and_security_warnings_stop_and_others_are_shown(kind: str, stops
     assert analyzer.asked == [{"policyDocument": json.dumps(DOCUMENT.content), "policyType": IDENTITY}]
 
 
+@pytest.mark.parametrize(("kind", "stops"), [("ERROR", True), ("SECURITY_WARNING", False)])
+def test_in_an_emergency_only_an_error_stops(kind: str, stops: bool) -> None:
+    (said,) = flaws(Analyzer(first=[finding(kind)]), iter([DOCUMENT]), emergency=True)
+
+    assert said.stops is stops
+    assert "INVALID_ACTION" in said.text
+
+
 def test_a_trust_policy_is_asked_about_as_one() -> None:
     analyzer = Analyzer()
 
@@ -109,7 +117,7 @@ def test_a_trust_policy_is_asked_about_as_one() -> None:
 
 
 def test_who_may_not_ask_is_told_once_and_goes_on() -> None:
-    analyzer = Analyzer(error=refused("AccessDeniedException"))
+    analyzer = Analyzer(error=fake_account.refused("AccessDeniedException"))
 
     (said,) = flaws(analyzer, iter([DOCUMENT, DOCUMENT]))
 
@@ -127,16 +135,27 @@ class Session:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["ERROR", "SUGGESTION"])
-def test_a_release_with_an_error_is_refused_before_anything_is_changed(packaged: Path, kind: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "emergency", "refused"),
+    [
+        ("ERROR", False, True),
+        ("ERROR", True, True),
+        ("SECURITY_WARNING", False, True),
+        ("SECURITY_WARNING", True, False),
+        ("SUGGESTION", False, False),
+    ],
+)
+def test_a_release_is_refused_before_anything_is_changed_and_every_finding_is_shown(
+    packaged: Path, kind: str, emergency: bool, refused: bool
+) -> None:
     screen = StringIO()
     plan = Plan(stack="credits-dev", account=ACCOUNT, region=REGION, values={"Stage": "dev"}, before=None)
     session: Any = Session(Analyzer(first=[finding(kind)]))
 
-    if kind == "ERROR":
+    if refused:
         with pytest.raises(aws.DeploymentRefusedError, match="nothing was changed"):
-            aws.validated(session, packaged, plan, Console(file=screen))
+            aws.validated(session, packaged, plan, Console(file=screen), emergency=emergency)
     else:
-        aws.validated(session, packaged, plan, Console(file=screen))
+        aws.validated(session, packaged, plan, Console(file=screen), emergency=emergency)
 
     assert "IngestEventsRole: INVALID_ACTION" in screen.getvalue()

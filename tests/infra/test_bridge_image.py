@@ -266,6 +266,34 @@ def test_only_the_call_that_knows_no_resource_is_allowed_on_all_of_them(service:
             assert "*" not in json.dumps(statement["Action"])
 
 
+GIVEN = {"Image", "NatsUrlSecret", "SecurityGroups", "Subnets"}
+"""What the service's stack does not know."""
+
+
+def test_what_the_bridge_needs_is_an_output_of_the_service_or_named_as_to_be_given() -> None:
+    parameters = yaml_parse((ROOT / "infra/bridge/ecs.yaml").read_text())["Parameters"]
+    outputs = yaml_parse((ROOT / "infra/template.yaml").read_text())["Outputs"]
+    required = {name for name, one in parameters.items() if "Default" not in one}
+
+    assert required - GIVEN <= set(outputs)
+    assert required >= GIVEN
+
+
+def test_the_task_may_use_the_queues_whose_addresses_it_gets(service: Mapping[str, Any]) -> None:
+    found = {one["Sid"]: one["Resource"] for one in statements(service["TaskRole"])}
+    queues = [*found["Inbound"], found["Outbound"]]
+
+    assert [one["Fn::Sub"][0] for one in queues] == [
+        "arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}:${Name}"
+    ] * 3
+    for one, queue in zip(queues, ("InboxQueue", "DeadLetterQueue", "OutboxQueue"), strict=True):
+        (place, split) = one["Fn::Sub"][1]["Name"]["Fn::Select"]
+        assert split == {"Fn::Split": ["/", {"Ref": f"{queue}Url"}]}
+        assert ["https:", "", "sqs.eu-west-1.amazonaws.com", "123456789012", "credits-Queue"][
+            int(place)
+        ] == "credits-Queue"
+
+
 ENDPOINTS = {"SQS", "DynamoDB", "ECR", "S3", "Secrets Manager", "CloudWatch Logs"}
 """What a task asks, and ECS before it (repost.aws/knowledge-center/ecs-fargate-docker-timeout-error)."""
 

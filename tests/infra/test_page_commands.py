@@ -47,6 +47,7 @@ def test_a_page_names_commands_that_exist(page: Path) -> None:
 def recoveries(text: str) -> list[list[str]]:
     """Return the words of each `python -m infra.recovery …` of the scripts, with the shell's variables filled."""
     scripts = "\n".join(re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
+    scripts = scripts.replace("\\\n", " ")
     scripts = re.sub(r"\$\(echo [^()]*\)", "name", scripts.replace("$AT", "2026-11-25T10:00:00+0000"))
     positional = "".join(re.findall(r"^set -- (.*)$", scripts, re.MULTILINE))
     typed = re.findall(r"python -m infra.recovery ([^)\n]+)", scripts.replace('"$@"', positional))

@@ -34,9 +34,10 @@ NEW: dict[str, Answer] = {
 """A new account in which nothing is in the way; another stack of the stage is there."""
 
 
-ALL_POLICIES: dict[str, Answer] = {
-    "logs.describe_resource_policies": {"resourcePolicies": [{"policyName": f"other-{one}"} for one in range(10)]}
-}
+OWN_LOG = f"/aws/lambda/{STACK}-api"
+OTHERS = [{"logGroupName": f"/aws/lambda/{STACK}-2-{one}"} for one in range(50)]
+POLICIES = [{"policyName": f"other-{one}"} for one in range(10)]
+ALL_POLICIES: dict[str, Answer] = {"logs.describe_resource_policies": {"resourcePolicies": POLICIES}}
 
 
 def plan(before: dict[str, str] | None = None, **chosen: str) -> Plan:
@@ -108,11 +109,40 @@ def test_what_the_stack_has_reserved_already_counts(
             {"logs.describe_log_groups": {"logGroups": [{"logGroupName": f"{BUS_LOGS}{STACK}"}]}},
             f"a log group {BUS_LOGS}{STACK}",
         ),
+        (
+            {"logs.describe_log_groups": [{"logGroups": OTHERS}, {"logGroups": [{"logGroupName": OWN_LOG}]}]},
+            f"a log group {OWN_LOG}",
+        ),
         ({"scheduler.list_schedule_groups": {"ScheduleGroups": [{"Name": STACK}]}}, f"a group of schedules {STACK}"),
+        (
+            {"scheduler.list_schedule_groups": [{"ScheduleGroups": []}, {"ScheduleGroups": [{"Name": STACK}]}]},
+            f"a group of schedules {STACK}",
+        ),
         (ALL_POLICIES, "10 resource policies and takes no more"),
+        (
+            {
+                "logs.describe_resource_policies": [
+                    {"resourcePolicies": POLICIES[:6]},
+                    {"resourcePolicies": POLICIES[6:]},
+                ]
+            },
+            "10 resource policies and takes no more",
+        ),
         ({"s3.head_bucket": refused("403")}, "credits-releases-123456789012-eu-west-1 for releases cannot be used"),
     ],
-    ids=["code", "roles", "bus", "logs", "log of the bus", "schedules", "log policies", "bucket"],
+    ids=[
+        "code",
+        "roles",
+        "bus",
+        "logs",
+        "log of the bus",
+        "log on page 2",
+        "schedules",
+        "schedules on page 2",
+        "log policies",
+        "log policies on two pages",
+        "bucket",
+    ],
 )
 def test_what_would_make_a_creation_fail_is_said_before(changed: dict[str, Answer], text: str) -> None:
     stopping = [one for one in found(changed) if one.stops]

@@ -27,6 +27,7 @@ from tests.support.refused import (
     public,
     resource,
     scheduled,
+    searching,
 )
 
 
@@ -66,12 +67,14 @@ def test_a_hook_that_codedeploy_may_call_and_that_reports_breaks_no_rule(name: s
         scheduled(FlexibleTimeWindow={"Mode": "FLEXIBLE", "MaximumWindowInMinutes": 5}),
         public("ANY /a", "GET /a/{id}", "$default"),
         {"Edge": edge("/a/batch", "/a/*"), "Policy": kept(0, 0, 60)},
+        searching('\\"${AWS::StackName}\\",service,\\"reference_type\\"'),
+        searching("Credits,service", "total"),
         delivered("OFF"),
         delivered("ERROR", "ERROR_LOGS"),
         delivered("INFO", "ERROR_LOGS", "INFO_LOGS", before="DERROR_LOGS"),
     ],
 )
-def test_schedules_and_logs_as_aws_takes_them_break_no_rule(template: dict[str, Resource]) -> None:
+def test_searches_schedules_and_logs_as_aws_takes_them_break_no_rule(template: dict[str, Resource]) -> None:
     assert said(template) == []
 
 

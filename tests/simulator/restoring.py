@@ -21,9 +21,8 @@ from chalicelib.ports import CallTime
 from chalicelib.usecases.checking import check
 from chalicelib.usecases.counting import count
 from infra.commands.recount import accounts_in
-from infra.recovery.agreement import agree
+from infra.recovery.agreement import Ledger, agree
 from infra.recovery.rebuilding import proposed, written
-from infra.recovery.tables import Tables
 from tests.oracles.grace import TIME
 from tests.oracles.published_chain import FIELDS, broken_links_in_answers
 from tests.simulator.asks import INCREASE, plain, record_id, refund_key
@@ -107,7 +106,7 @@ def _restore(world: World) -> None:
         elif found.after.version <= (highest := _highest_version(world, merchant_id)):
             world.violated(f"rebuilt with version {found.after.version}, and there was {highest}")
 
-    tables = Tables(credits=CREDITS, transactions=TRANSACTIONS)
+    tables = Ledger(credits=CREDITS, transactions=TRANSACTIONS)
     # All of them first: what is torn of a merchant is removed only after it was named.
     torn = list(agree(client, tables, at=datetime.fromtimestamp(moment, UTC), at_once=1))
     world.clock.advance_to(world.clock.now + STEP_SECONDS)

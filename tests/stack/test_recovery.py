@@ -25,10 +25,11 @@ from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.transactions import Transaction
 from chalicelib.domain.walk import Walk
 from infra.deploying.emulator import emulator_client
+from infra.deploying.outputs import resources_of
 from infra.local.tokens import new_signer
 from infra.packaging.build import package
 from infra.recovery import adoption, again, agreement, writers
-from infra.recovery.tables import Tables, restore
+from infra.recovery.tables import Tables, restore, tables_of
 from tests.oracles.published_chain import broken_links_in_answers
 from tests.support.bridge_fakes import ENVIRONMENT
 from tests.support.bridge_process import ROOT, Queues, bridge, unacknowledged
@@ -95,13 +96,8 @@ def around(tables: Tables, old: Service, name: str) -> Service:
     cloudformation = emulator_client(old.endpoint, "cloudformation")
     adoption.adopt(cloudformation, name, package("dev"), tables)
     service.deploy(package("dev"))
-    assert service.outputs["CreditsTableName"] == tables.credits
-    assert service.outputs["TransactionsTableName"] == tables.transactions
+    assert tables_of(service.outputs) == tables
     return service
-
-
-def ledgers(service: Service) -> Tables:
-    return Tables(credits=service.outputs["CreditsTableName"], transactions=service.outputs["TransactionsTableName"])
 
 
 def assert_every_order_once(service: Service, shops: Sequence[str], numbers: range) -> None:
@@ -119,13 +115,16 @@ def test_after_a_restore_what_was_lost_comes_back_out_of_nats(first: Service, na
     with bridged(first, nats_url, tmp_path):
         publish_surely(nats_url, orders(shops, range(60)))
         drained(first, nats_url)
-        tables = restore(emulator_client(first.endpoint, "dynamodb"), ledgers(first), "restored", at=None)
+        tables = restore(
+            emulator_client(first.endpoint, "dynamodb"), tables_of(first.outputs), "restored", at=None
+        ).tables
         tear(first, tables, shops)
         publish_surely(nats_url, orders(shops, range(60, 120)))
         drained(first, nats_url)
-    writers.stop(emulator_client(first.endpoint, "lambda"), first.outputs)
+    stop_writers(first)
 
-    torn = list(agreement.agree(emulator_client(first.endpoint, "dynamodb"), tables, at=datetime.now(UTC)))
+    ledger = agreement.Ledger(credits=tables.credits, transactions=tables.transactions)
+    torn = list(agreement.agree(emulator_client(first.endpoint, "dynamodb"), ledger, at=datetime.now(UTC)))
     assert {each.merchant_id: (each.taken_back, each.removed) for each in torn} == {
         shops[0]: (True, 0),
         shops[1]: (False, 0),
@@ -149,6 +148,11 @@ def test_after_a_restore_what_was_lost_comes_back_out_of_nats(first: Service, na
         drained(second, nats_url)
         assert_every_order_once(second, shops, range(120))
     assert command(second, "verify").returncode == 0
+
+
+def stop_writers(service: Service) -> None:
+    lambdas, dynamodb = (emulator_client(service.endpoint, one) for one in ("lambda", "dynamodb"))
+    writers.stop(lambdas, dynamodb, service.outputs)
 
 
 def tear(service: Service, restored: Tables, shops: Sequence[str]) -> None:
@@ -186,11 +190,10 @@ def command(service: Service, *arguments: str) -> subprocess.CompletedProcess[st
 
 def test_a_move_has_one_writer_at_each_moment_and_loses_nothing(first: Service, nats_url: str, tmp_path: Path) -> None:
     shops = opened(first)
-    lambdas = emulator_client(first.endpoint, "lambda")
     with bridged(first, nats_url, tmp_path):
         publish_surely(nats_url, orders(shops, range(60)))
         drained(first, nats_url)
-        writers.stop(lambdas, first.outputs)
+        stop_writers(first)
         time.sleep(2)
         publish_surely(nats_url, orders(shops, range(60, 90)))
         until("the bridge to have forwarded the rest", lambda: unacknowledged(nats_url) == 0, SETTLED_SECONDS)
@@ -200,8 +203,17 @@ def test_a_move_has_one_writer_at_each_moment_and_loses_nothing(first: Service, 
     with pytest.raises(ClientError, match="TooManyRequests"):
         invoke(first, {**asked, "adjustment_id": "1"})
 
-    tables = restore(emulator_client(first.endpoint, "dynamodb"), ledgers(first), "moved", at=None)
+    dynamodb = emulator_client(first.endpoint, "dynamodb")
+    written = {
+        "LinksTableName": {"name": {"S": "shopify#a"}},
+        "DeskTableName": {"topic": {"S": "t"}, "place": {"S": "p"}},
+    }
+    for table, item in written.items():
+        dynamodb.put_item(TableName=first.outputs[table], Item=item)
+    tables = restore(dynamodb, tables_of(first.outputs), "moved", at=None).tables
     second = around(tables, first, "credits-second")
+    for table, item in written.items():
+        assert dynamodb.get_item(TableName=second.outputs[table], Key=item)["Item"] == item
     queues = emulator_client(first.endpoint, "sqs")
     moved = again.move(queues, first.outputs["InboxQueueUrl"], queues, second.outputs["InboxQueueUrl"])
     assert moved == 30
@@ -220,23 +232,24 @@ def invoke(service: Service, request: dict[str, object]) -> None:
 def test_a_day_out_of_the_archive_brings_back_what_never_arrived(first: Service) -> None:
     shops = opened(first)
     events, bus = emulator_client(first.endpoint, "events"), first.outputs["EventBusName"]
+    resources = resources_of(emulator_client(first.endpoint, "cloudformation"), first.name)
+    # The emulator makes no archive from a template.
     address = events.describe_event_bus(Name=bus)["Arn"]
-    if not events.list_archives(EventSourceArn=address)["Archives"]:
-        events.create_archive(ArchiveName="of-the-test", EventSourceArn=address)
+    events.create_archive(ArchiveName="of-the-test", EventSourceArn=address)
+    resources["CreditsArchive"] = "of-the-test"
     since = datetime.now(UTC) - timedelta(minutes=1)
-    lambdas = emulator_client(first.endpoint, "lambda")
-    writers.stop(lambdas, first.outputs)
+    stop_writers(first)
     time.sleep(2)
     put(first, shops, range(40))
     queues = emulator_client(first.endpoint, "sqs")
     until("the rule", lambda: not first.is_empty("InboxQueueUrl"), SETTLED_SECONDS)
     queues.purge_queue(QueueUrl=first.outputs["InboxQueueUrl"])
-    writers.let_go(lambdas, first.outputs)
+    lambdas, dynamodb = (emulator_client(first.endpoint, service) for service in ("lambda", "dynamodb"))
+    writers.let_go(lambdas, dynamodb, first.outputs)
     put(first, shops, range(40, 60))
 
-    name = "replay-of-the-test"
-    again.replay(events, bus, since=since, until=datetime.now(UTC) + timedelta(minutes=1), name=name)
-    until("the replay", lambda: events.describe_replay(ReplayName=name)["State"] == "COMPLETED", SETTLED_SECONDS)
+    span = again.Span(since=since, until=datetime.now(UTC) + timedelta(minutes=1))
+    again.replay(events, first.name, resources, span, now=span.until + again.SETTLED)
     until("the inbox to be drained", lambda: first.is_empty("InboxQueueUrl"), SETTLED_SECONDS)
     assert_every_order_once(first, shops, range(60))
 

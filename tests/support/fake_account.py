@@ -1,13 +1,15 @@
 """An AWS account in memory, as far as a deployment reads it: canned answers, and a stack with states."""
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-Answer = Mapping[str, Any] | ClientError
+Answer = Mapping[str, Any] | Sequence[Mapping[str, Any]] | ClientError
+"""One answer, or several pages for whoever asks for all of them; others get the first."""
 
 
 def refused(code: str, text: str = "no") -> ClientError:
@@ -31,15 +33,18 @@ class _Client:
     service: str
 
     def __getattr__(self, operation: str) -> Callable[..., Any]:
-        def answered(**request: Any) -> Any:
-            name = f"{self.service}.{operation}"
-            self.account.asked.append((name, request))
-            answer = self.account.answers[name]
-            if isinstance(answer, ClientError):
-                raise answer
-            return answer
+        return lambda **request: self._pages(operation, request)[0]
 
-        return answered
+    def get_paginator(self, operation: str) -> Any:
+        return SimpleNamespace(paginate=lambda **request: self._pages(operation, request))
+
+    def _pages(self, operation: str, request: dict[str, Any]) -> Sequence[Any]:
+        name = f"{self.service}.{operation}"
+        self.account.asked.append((name, request))
+        answer = self.account.answers[name]
+        if isinstance(answer, ClientError):
+            raise answer
+        return [answer] if isinstance(answer, Mapping) else answer
 
 
 @dataclass

@@ -11,6 +11,14 @@ def resource(kind: str, **properties: Any) -> Resource:
     return {"Type": f"AWS::{kind}", "Properties": properties}
 
 
+def searching(schema: str, term: str = 'MetricName=\\"credits_total\\"') -> dict[str, Resource]:
+    """Return a dashboard with one search, as the text of a body has it."""
+    widget = (
+        f"""{{"properties": {{"metrics": [[{{"expression": "SUM(SEARCH('{{{schema}}} {term}', 'Sum', 60))"}}]]}}}}"""
+    )
+    return {"Dashboard": resource("CloudWatch::Dashboard", DashboardBody={"Fn::Sub": f'{{"widgets": [{widget}]}}'})}
+
+
 def arn(queue: str) -> Resource:
     return {"Fn::GetAtt": [queue, "Arn"]}
 
@@ -211,6 +219,11 @@ OTHERS: tuple[tuple[str, dict[str, Resource], str], ...] = (
         },
         "10240 are allowed",
     ),
+    ("search", searching("credits-prod,service"), "Dashboard: credits-prod in a search"),
+    ("search", searching("${AWS::StackName},service"), "Dashboard: ${AWS::StackName} in a search"),
+    ("search", searching('\\"credits-prod\\",service,reference_type'), "Dashboard: reference_type in a search"),
+    ("search", searching("Credits,service", "MetricName=credits_total"), "Dashboard: credits_total in a search"),
+    ("search", searching("Credits", 'reference_type=\\"ORDER\\"'), "Dashboard: reference_type in a search"),
     ("policy-size", {"Admins": resource("IAM::ManagedPolicy", PolicyDocument={"Statement": LONG})}, "6144"),
     (
         "policy-size",

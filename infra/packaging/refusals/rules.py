@@ -5,7 +5,17 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from infra.packaging.refusals import alarms, deliveries, http_apis, policies, releases, schedules, tables, wiring
+from infra.packaging.refusals import (
+    alarms,
+    dashboards,
+    deliveries,
+    http_apis,
+    policies,
+    releases,
+    schedules,
+    tables,
+    wiring,
+)
 from infra.packaging.refusals.resolved import Resources, resources
 
 AWS = "https://docs.aws.amazon.com"
@@ -40,6 +50,7 @@ RULES = (
     Rule(
         "alarm-age", "AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html", alarms.ages
     ),
+    Rule("search", "AmazonCloudWatch/latest/monitoring/search-expression-syntax.html", dashboards.searches),
     Rule(
         "release-alarm",
         "codedeploy/latest/userguide/deployment-groups-configure-advanced-options.html",
