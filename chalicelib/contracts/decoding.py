@@ -11,6 +11,9 @@ from chalicelib.domain.errors import Code, Rejected
 
 _NAME_LENGTH_MAX = 64
 
+_EXPONENT_MAX = 31
+"""A number of JSON with more digits before or after its point decides nothing: writing it out could take minutes."""
+
 
 def read_object(text: str) -> dict[str, Any]:
     """Return the JSON object that `text` holds; a number with a point or an exponent comes as Decimal.
@@ -47,3 +50,8 @@ def _refuse(constant: str) -> None:
 # Money keeps its digits: a float would lose some before anybody could check it. One decoder serves all
 # messages, since building one costs as much as reading a small body.
 _DECODER = json.JSONDecoder(object_pairs_hook=_distinct, parse_float=Decimal, parse_constant=_refuse)
+
+
+def is_writable(number: Decimal) -> bool:
+    """Return whether a number of JSON has so few digits that it can be written out."""
+    return number.is_finite() and abs(number.adjusted()) <= _EXPONENT_MAX

@@ -12,12 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from email.utils import parsedate_to_datetime
 from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, ValidationInfo, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from chalicelib.contracts.decoding import is_writable
+from chalicelib.contracts.moments import EARLIEST, MOMENT_FORM, moment
 from chalicelib.domain.errors import Code
 from chalicelib.domain.ids import (
     GLOBAL_ID_LENGTH_MAX,
@@ -42,31 +43,11 @@ MONEY_DIGITS_MAX = 16
 """Digits of money before the point."""
 MONEY_LENGTH_MAX = 33
 """Characters of money, the point among them: a sender's binary number below 1 has up to twenty digits after it."""
-EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
-"""A time before this is a zero value or a mistake of its sender, and counts as none."""
 AHEAD_MAX = timedelta(days=1)
 """How far ahead of now a time may be: clocks differ, but not by more."""
-MILLISECONDS_FROM: Final = 10**11
-"""A number from here on counts milliseconds since 1970, a smaller one seconds."""
-
 _PRINTABLE = re.compile(r"[\x20-\x7e]+")
 _DECIMAL = re.compile(rf"[0-9]{{1,{MONEY_DIGITS_MAX}}}(\.[0-9]+)?")
-_EXPONENT_MAX = 31
-"""A number of JSON with more digits before or after its point decides nothing: writing it out could take minutes."""
 _CURRENCY = re.compile(r"[A-Za-z]{3}")
-# PostgreSQL writes an offset as `+00`, Ruby ` UTC`, Go ` +0000 UTC`, Java `Z[UTC]`: beside an offset, a name is idle.
-_TIME = re.compile(
-    r"(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2})(?::(\d{2})(?:[.,](\d{1,12}))?)?"
-    r"(?: ?(Z|[+-]\d{2}(?::?\d{2})?)(?: ?\[[\w/+-]{1,64}\]| [A-Z+-]\w{0,5})?| ?(?:UTC|GMT|\[(?:Etc/)?UTC\]))?)?",
-    re.ASCII | re.IGNORECASE,
-)
-_BASIC_TIME = re.compile(
-    r"(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(?:(\d{2})([.,]\d{1,12})?)?(\D.*)?", re.ASCII | re.IGNORECASE
-)
-_MAIL_TIME = re.compile(
-    r"(?:[A-Z]{3}, ?)?\d{1,2} [A-Z]{3} \d{4} \d{2}:\d{2}(?::\d{2})? (?:GMT|UTC|UT|Z|[+-]\d{4})",
-    re.ASCII | re.IGNORECASE,
-)
 
 
 def text_id(value: Any, *, longest: int = ID_LENGTH_MAX) -> str:
@@ -142,11 +123,6 @@ def money(value: Any) -> Decimal:
     return Decimal(value)
 
 
-def is_writable(number: Decimal) -> bool:
-    """Return whether a number of JSON has so few digits that it can be written out."""
-    return number.is_finite() and abs(number.adjusted()) <= _EXPONENT_MAX
-
-
 def currency(value: Any) -> str:
     """Return a currency's code in capitals; raises `PydanticCustomError` for what is none."""
     if not isinstance(value, str) or _CURRENCY.fullmatch(value) is None:
@@ -188,41 +164,6 @@ class Unreadable:
 
 
 UNREADABLE: Final = Unreadable()
-
-
-def moment(value: Any) -> datetime | None:
-    """Return the time that a value means, None for none: a text, or a number since 1970.
-
-    A text is RFC 3339 or ISO 8601 with any offset, as databases and languages write it too, RFC 1123, or a date. A time
-    without an offset is UTC, a date its midnight. A number counts seconds, or milliseconds from 10^11 on.
-    """
-    try:
-        if isinstance(value, str):
-            found = _spelled(value.strip())
-            return found and (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
-        if isinstance(value, Decimal) and not is_writable(value):
-            return None
-        if isinstance(value, int | Decimal) and not isinstance(value, bool):
-            milliseconds = int(value if value >= MILLISECONDS_FROM else value * 1000)
-            return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=milliseconds)
-    except (ValueError, OverflowError, ArithmeticError):
-        return None
-    return None
-
-
-def _spelled(text: str) -> datetime | None:
-    if _MAIL_TIME.fullmatch(text):
-        return parsedate_to_datetime(text)
-    basic = _BASIC_TIME.fullmatch(text)
-    if basic:
-        year, month, day, hour, minute, second, part, offset = basic.groups("")
-        text = f"{year}-{month}-{day}T{hour}:{minute}:{second or '00'}{part}{offset}"
-    parts = _TIME.fullmatch(text)
-    if parts is None:
-        return None
-    day, minute, second, part, offset = parts.groups("")
-    # Python reads small letters in no offset, and six digits of a second.
-    return datetime.fromisoformat(f"{day}T{minute or '00:00'}:{second or '00'}.{part[:6] or '0'}{offset.upper()}")
 
 
 def lenient(read: Callable[[Any, Reading], Any]) -> BeforeValidator:
@@ -294,10 +235,6 @@ MONEY_FORM = {
     ]
 }
 _REASON_FORM = {"type": "string", "minLength": 1, "maxLength": REASON_LENGTH_MAX}
-MOMENT_FORM = {
-    "anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}, {"type": "number"}]
-}
-
 Id = Annotated[str, BeforeValidator(text_id), WithJsonSchema(_id_form(ID_LENGTH_MAX))]
 PaymentId = Annotated[str, BeforeValidator(_payment_id), WithJsonSchema(_payment_id_form())]
 ShopId = Annotated[str, BeforeValidator(_shop_id), WithJsonSchema(_id_form(GLOBAL_ID_LENGTH_MAX))]

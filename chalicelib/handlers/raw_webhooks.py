@@ -8,10 +8,10 @@ from chalicelib.contracts.event_types import MERCHANT_CREATED
 from chalicelib.contracts.inbound.events import Event, read_event
 from chalicelib.contracts.inbound.messages import Message
 from chalicelib.contracts.inbound.payloads import Ignored, Terms
+from chalicelib.contracts.moments import moment
 from chalicelib.contracts.sources.fields import as_json
 from chalicelib.contracts.sources.raw import RawWebhook
 from chalicelib.contracts.sources.webhooks import SourceEvent, SourceTerms, Webhook, link_name
-from chalicelib.contracts.values import moment
 from chalicelib.domain.errors import Rejected
 from chalicelib.domain.ids import MerchantId, instant
 from chalicelib.domain.links import Link, LinkKind, merchant_of_name

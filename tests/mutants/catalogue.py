@@ -28,7 +28,8 @@ ALERTS, GRACE = "chalicelib/domain/alerts.py", "chalicelib/domain/grace.py"
 LOTS, FALLING_DUE = "chalicelib/domain/lots.py", "chalicelib/usecases/falling_due.py"
 DUE, ACCOUNT_ATTRIBUTES = "chalicelib/domain/due.py", "chalicelib/adapters/dynamodb/account_attributes.py"
 STATUS_TABLE = "chalicelib/adapters/dynamodb/status_table.py"
-VALUES, IDS = "chalicelib/contracts/values.py", "chalicelib/domain/ids.py"
+VALUES, MOMENTS = "chalicelib/contracts/values.py", "chalicelib/contracts/moments.py"
+IDS = "chalicelib/domain/ids.py"
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ MUTANTS = (
     _mutant(
         "a naive date as local time",
         (
-            VALUES,
+            MOMENTS,
             "(found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)",
             "found.astimezone(UTC)",
         ),

@@ -11,7 +11,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationInfo, Wit
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
-from chalicelib.contracts.values import MOMENT_FORM, moment, whole
+from chalicelib.contracts.moments import MOMENT_FORM, moment
+from chalicelib.contracts.values import whole
 from chalicelib.domain.errors import Code
 from chalicelib.domain.ids import Instant, instant
 from chalicelib.domain.movements import FixedMovement

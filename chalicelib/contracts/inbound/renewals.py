@@ -8,19 +8,12 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, WithJsonSchema
 
+from chalicelib.contracts.decoding import is_writable
 from chalicelib.contracts.inbound.envelopes import Envelope
 from chalicelib.contracts.inbound.expiry import Expiring
 from chalicelib.contracts.inbound.payloads import CreditsByManyNames, Ignored, Terms, fixed_movement, known_by
-from chalicelib.contracts.values import (
-    EARLIEST,
-    MOMENT_FORM,
-    Id,
-    PaymentAliases,
-    PaymentId,
-    Reading,
-    is_writable,
-    moment,
-)
+from chalicelib.contracts.moments import EARLIEST, MOMENT_FORM, moment
+from chalicelib.contracts.values import Id, PaymentAliases, PaymentId, Reading
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.ids import escaped
 from chalicelib.domain.movements import Kind, Movement
