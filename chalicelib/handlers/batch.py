@@ -107,8 +107,8 @@ class Batch:
         self._seconds = time.perf_counter() - started
         answers = iter(outcomes)
         for message, event in self._requests:
-            of_message, *others = [next(answers) for _ in event.requests]
-            secondary = [outcome for [outcome] in others]
+            of_message = next(answers)
+            secondary = [next(answers)[0] for _ in event.secondary] if event.secondary else []
             for movement, outcome in zip((*event.movements, *event.secondary), (*of_message, *secondary), strict=True):
                 self._count(movement, outcome)
             self._end(message, event, [*of_message, *self._write_rest(event, of_message)], secondary)
@@ -264,7 +264,7 @@ class Batch:
     def _settled(self, event: Event, secondary: Sequence[Outcome]) -> None:
         """Count what was dropped, ignored, and refused of `secondary`, of an event whose message does not come back."""
         self._dropped.update(event.dropped)
-        for one in (*event.ignored, *event.refused(secondary)):
+        for one in (*event.ignored, *event.refused(secondary)) if event.secondary else event.ignored:
             self._ignored[one.reason] += 1
             note = {"note": "ids alone are kept, and nothing personal"} if one.reason in PRIVACY else {}
             said: dict[str, Any] = {"merchant_id": one.merchant_id, "reference_id": one.reference_id, **note}

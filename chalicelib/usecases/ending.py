@@ -81,11 +81,12 @@ def ending(
     """
     rejected = next((outcome for outcome in outcomes if isinstance(outcome, Rejected)), None)
     waiting = [outcome for outcome in outcomes if isinstance(outcome, RetryLater)]
-    waiting += [
-        outcome
-        for outcome in secondary
-        if isinstance(outcome, RetryLater) and not (rejected is not None and outcome.ground_missing)
-    ]
+    if secondary:
+        waiting += [
+            outcome
+            for outcome in secondary
+            if isinstance(outcome, RetryLater) and not (rejected is not None and outcome.ground_missing)
+        ]
     later = min(waiting, key=lambda error: error.ground_missing, default=None)
     if later is not None:
         if later.ground_missing and waited_seconds >= retry.total_seconds:

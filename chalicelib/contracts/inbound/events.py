@@ -102,7 +102,7 @@ class Event:
     @property
     def requests(self) -> tuple[tuple[Movement, ...], ...]:
         """Its movements as they are posted: each secondary one by itself, so that it spoils no other."""
-        return (self.movements, *((movement,) for movement in self.secondary))
+        return (self.movements, *((movement,) for movement in self.secondary)) if self.secondary else (self.movements,)
 
     def refused(self, outcomes: Sequence[Outcome]) -> list[Ignored]:
         """Return the secondary movements that were rejected; `outcomes` are those of all of them, or none."""
