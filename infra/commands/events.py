@@ -19,6 +19,7 @@ from chalicelib.domain.errors import Rejected
 from chalicelib.domain.ids import Instant
 from chalicelib.domain.movements import Movement
 from chalicelib.domain.orders import Policy
+from infra.commands.files import unread
 from infra.commands.output import refused, unable
 from infra.commands.times import now
 
@@ -127,15 +128,7 @@ def read_file(path: Path, *, checked: bool) -> Iterator[tuple[int, Outgoing | No
                     except NotAnEventError as error:
                         yield number, error
     except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise unable(f"{path} cannot be read: {_why_unread(error)}.") from error
-
-
-def _why_unread(error: Exception) -> str:
-    if isinstance(error, UnicodeDecodeError):
-        return "it is not text in UTF-8"
-    if isinstance(error, (gzip.BadGzipFile, EOFError)):
-        return "it is not a complete gzip file"
-    return (getattr(error, "strerror", None) or "the system does not allow it").lower()
+        raise unread(path, error) from error
 
 
 def _opened(path: Path) -> IO[str]:

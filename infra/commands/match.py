@@ -22,6 +22,7 @@ from chalicelib.domain.source_orders import BadRow, Difference, DifferenceKind, 
 from chalicelib.domain.transactions import Transaction
 from chalicelib.usecases.matching import AROUND, Matching
 from infra.commands import letters
+from infra.commands.files import check_writable
 from infra.commands.ledger import TargetLedger, reader_of
 from infra.commands.options import AsJson, MerchantOption, Profile, Stage, Yes, confirm
 from infra.commands.output import FOUND, print_json, progress_bar, refused, say, unable
@@ -56,6 +57,8 @@ def match(
     currency, paid_at, refunds: [{refund_id, amount}]}. An order younger than an hour is on its way. --fix sends the
     missing events through the inbox, so an order still counts once; nothing is sent while a row is bad.
     """
+    if report is not None:
+        check_writable(report)
     target = find(stage, profile)
     shop = MerchantId(merchant) if merchant else None
     with tempfile.TemporaryDirectory() as folder, closing(sqlite3.connect(Path(folder) / "orders.sqlite")) as scratch:

@@ -24,7 +24,7 @@ from chalicelib.ports import CallTime, Snapshot
 from chalicelib.usecases.counting import count
 from infra.commands.ledger import ledger_of, reader_of
 from infra.commands.letters import SEARCH_SECONDS, dead_letters
-from infra.commands.options import AsJson, OneMerchant, Profile, Since, Stage, Until
+from infra.commands.options import AsJson, OneMerchant, Profile, Since, Stage, Until, period
 from infra.commands.output import FOUND, refused, unable
 from infra.commands.repeating import repeatable
 from infra.commands.republished import Republished, report
@@ -80,6 +80,7 @@ def republish(
     """
     if sum(given is not None for given in (merchant or since, transaction, letter)) != 1:
         raise unable("Give MERCHANT (optionally with --since and --until), --since, --transaction or --letter.")
+    first, last = period(since, until, None)
     target = find(stage, profile)
     reader, outcome = reader_of(target), Republished()
     bus = None if dry_run else EventBridgeBus(target.client("events"), bus=target.event_bus, sleep=time.sleep)
@@ -92,8 +93,8 @@ def republish(
         else:
             wanted = _Wanted(
                 merchant=MerchantId(merchant) if merchant else None,
-                since=Instant(since) if since else None,
-                until=Instant(until) if until else None,
+                since=first,
+                until=last,
                 only=only,
             )
             _publish(_all_events(reader, wanted, outcome), outcome, bus)
