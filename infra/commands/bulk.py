@@ -9,7 +9,7 @@ from typing import Any
 import typer
 
 from chalicelib.contracts.adjustment_files import batch_of, read_rows
-from chalicelib.domain.bulk import AdjustmentRow, Planned, State, applying, moved, names_of, undoing
+from chalicelib.domain.bulk import AdjustmentRow, Planned, State, applying, moved, names_of, refuse_taken_back, undoing
 from chalicelib.domain.errors import Code, CreditsError, RetryLater
 from chalicelib.domain.source_orders import BadRow, NotOrdersError
 from infra.commands.ledger import TargetLedger
@@ -91,7 +91,9 @@ def adjust_file(
 def _plan(reader: TargetLedger, rows: Sequence[AdjustmentRow], batch: str, *, undo: bool) -> list[Planned]:
     accounts = reader.accounts({row.merchant_id for row in rows})
     transactions = reader.transactions(names_of(rows, batch, undo=undo))
-    return (undoing if undo else applying)(rows, batch, accounts, transactions)
+    planned = (undoing if undo else applying)(rows, batch, accounts, transactions)
+    refuse_taken_back(planned, reader.transactions)
+    return planned
 
 
 def _apply(

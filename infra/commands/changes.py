@@ -12,7 +12,8 @@ from chalicelib.adapters.functions import LedgerFunctions
 from chalicelib.contracts.api import answers
 from chalicelib.contracts.inbound.adjustments import POSTED
 from chalicelib.contracts.inbound.expiry import EXPIRES_IN_DAYS_MAX
-from chalicelib.domain.bulk import foreseen
+from chalicelib.domain.bulk import foreseen, taken_back
+from chalicelib.domain.errors import Code
 from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.ledger import Account
 from chalicelib.domain.orders import CREDITS_MAX
@@ -20,7 +21,7 @@ from infra.commands.bulk import Asked, Person, adjust_file
 from infra.commands.ledger import TargetLedger
 from infra.commands.noting import responsible
 from infra.commands.options import Admin, AsJson, DryRun, Merchant, OneMerchant, Profile, Stage, Yes, confirm
-from infra.commands.output import aside, print_json, refused, say, unable
+from infra.commands.output import aside, detail, print_json, refused, say, unable
 from infra.commands.repeating import repeatable
 from infra.commands.status import counted
 from infra.commands.target import Target, find
@@ -127,11 +128,23 @@ def adjust_one(
         return
     confirm(target, f"{effect['sentence']}.", yes=person.yes)
     if made_up:
-        aside(f"Adjustment id: {key}")
+        name_id(key, as_json=as_json)
     asked = person.asking(one.merchant_id, one.credits, one.reason, key, **one.lapsing)
     with repeatable(context, *made_up):
         answered = functions(target).adjust(asked)
+    if answered["outcome"] != POSTED and taken_back([(one.merchant_id, key)], TargetLedger(target).transactions):
+        raise refused(
+            f"Adjustment {key} was applied before, and taken back since; nothing was changed. Give it another --id.",
+            Code.KEY_REUSED,
+        )
     _say_adjusted(key, answered, as_json=as_json)
+
+
+def name_id(key: str, *, as_json: bool) -> None:
+    """Name the id that the command made up, before it asks: programs find it in the answer or in the problem."""
+    detail("adjustment_id", key)
+    if not as_json:
+        aside(f"Adjustment id: {key}")
 
 
 def _say_adjusted(key: str, answered: dict[str, Any], *, as_json: bool) -> None:

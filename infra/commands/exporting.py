@@ -9,8 +9,7 @@ from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import typer
-from boto3.exceptions import Boto3Error
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from chalicelib.contracts.api import answers
@@ -35,7 +34,7 @@ from infra.commands.files import check_writable
 from infra.commands.ledger import TargetLedger, reader_of
 from infra.commands.options import AsJson, MerchantOptions, OfMonth, Profile, Since, Stage, Until, period
 from infra.commands.output import aside, print_json, progress_bar, refused, say, unable
-from infra.commands.repeating import name_again, repeatable
+from infra.commands.repeating import AWS_ERRORS, repeatable
 from infra.commands.status import counted
 from infra.commands.target import Target, find
 from infra.recovery.everybody import account_pages
@@ -90,14 +89,11 @@ def export(
     )
     place.check(target)
     _require_accounts(target, wanted)
-    try:
-        told = _written(target, place, wanted, visible=not as_json)
-    except NotAnExportError as error:
-        raise refused(f"{error}") from error
-    except (KeyboardInterrupt, OSError):
-        name_again(context)
-        raise
     with repeatable(context):
+        try:
+            told = _written(target, place, wanted, visible=not as_json)
+        except NotAnExportError as error:
+            raise refused(f"{error}") from error
         place.deliver(target)
     if as_json:
         print_json({**told, "file": destination, "form": place.form.value})
@@ -177,7 +173,7 @@ class _Destination:
             try:
                 for path in (self.file, heads_of(self.file)):
                     client.upload_file(str(path), self.bucket, f"{self.key}{path.name.removeprefix(self.file.name)}")
-            except (ClientError, BotoCoreError, Boto3Error) as error:
+            except AWS_ERRORS as error:
                 kept = f"{self.file} and {heads_of(self.file)} are kept in this folder, the same command continues"
                 raise unable(f"Not uploaded; {kept}. {sentence(error)}") from error
             for path in (self.file, heads_of(self.file)):

@@ -18,8 +18,8 @@ from typer.exceptions import TyperException
 
 from chalicelib.domain.errors import CreditsError, RetryLater
 from infra.commands.files import why_not
-from infra.commands.output import FOR_PROGRAMS, refused, unable
-from infra.commands.repeating import WORDS
+from infra.commands.output import DETAILS, FOR_PROGRAMS, refused, unable
+from infra.commands.repeating import AWS_ERRORS, WORDS
 
 _LIBRARY_WORDS: Final = (
     (r"Value error, ", ""),
@@ -38,6 +38,7 @@ class Commands(TyperGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the words of the command, and keep them for whoever has to repeat it."""
         ctx.meta[WORDS] = tuple(args)
+        DETAILS.set({})
         FOR_PROGRAMS.set("--json" in (args[: args.index("--")] if "--" in args else args))
         return super().parse_args(ctx, args)
 
@@ -47,7 +48,7 @@ class Commands(TyperGroup):
             return super().invoke(ctx)
         except TyperException as error:
             raise self._in_our_words(error) from error
-        except (ClientError, BotoCoreError, Boto3Error) as error:
+        except AWS_ERRORS as error:
             raise unable(sentence(error)) from error
         except RetryLater as error:
             raise unable(f"{error.message}. Try again; `credits doctor` looks for the cause.", error.code) from error

@@ -50,7 +50,7 @@ def refill_months(
             counts["transactions"] += walk.walked
             if not walk.intact:
                 broken.append(merchant)
-            if counts["accounts"] % SHOWN_EVERY == 0:
+            if not as_json and counts["accounts"] % SHOWN_EVERY == 0:
                 aside(f"{counts['accounts']:,} accounts, {counts['transactions']:,} transactions so far")
     _tell(counts, broken, as_json=as_json)
 
