@@ -186,6 +186,8 @@ def test_who_did_what_is_told_of_one_merchant_or_of_all(people: Desk) -> None:
         people.told("actions", PENNY)["items"][2]
     ]
     assert people.run("actions", NAMELESS).stdout == "No admin has changed anything yet.\n"
+    assert people.run("actions", "--before", "1").stdout == "None before this one.\n"
+    assert people.run("actions", "--before", "0").exit_code == people.run("actions", "--before", "-5").exit_code == 2
 
 
 def test_a_dead_letter_is_found_by_an_order_s_number_and_retried_by_the_console_s_word(people: Desk) -> None:
