@@ -31,7 +31,7 @@ from infra.commands.exported import (
 )
 from infra.commands.failures import sentence
 from infra.commands.files import check_writable
-from infra.commands.ledger import TargetLedger, reader_of
+from infra.commands.ledger import TargetLedger, no_account, reader_of
 from infra.commands.options import AsJson, MerchantOptions, OfMonth, Profile, Since, Stage, Until, period
 from infra.commands.output import aside, print_json, progress_bar, refused, say, unable
 from infra.commands.repeating import AWS_ERRORS, repeatable
@@ -220,7 +220,7 @@ def _require_accounts(target: Target, wanted: _Wanted) -> None:
     known = reader.accounts(wanted.merchants)
     for merchant in wanted.merchants:
         if merchant not in known:
-            reader.account_or_refuse(merchant)
+            raise no_account(merchant)
 
 
 def _accounts(target: Target, wanted: _Wanted, writer: Writer) -> Iterator[Account]:

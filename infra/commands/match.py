@@ -61,6 +61,8 @@ def match(
         check_writable(report)
     target = find(stage, profile)
     shop = MerchantId(merchant) if merchant else None
+    if shop is not None:
+        TargetLedger(target).account_or_refuse(shop)
     with tempfile.TemporaryDirectory() as folder, closing(sqlite3.connect(Path(folder) / "orders.sqlite")) as scratch:
         reader, parked = TargetLedger(target), ParkedOrders(lambda seen: _look(target, seen))
         seen = SeenOrdersTable(scratch)

@@ -9,7 +9,7 @@ from chalicelib.adapters.dynamodb.month_ends import MonthEnds
 from chalicelib.domain.days_over import days_over
 from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.walk import Walk
-from infra.commands.ledger import reader_of
+from infra.commands.ledger import no_account, reader_of
 from infra.commands.options import AsJson, Profile, SomeMerchants, Stage
 from infra.commands.output import FOUND, aside, print_json, say
 from infra.commands.repeating import repeatable
@@ -40,6 +40,10 @@ def refill_months(
     ends = MonthEnds(target.client("dynamodb"), table=target.figures_table)
     counts = {"accounts": 0, "transactions": 0, "ends": 0}
     broken: list[str] = []
+    for merchant in map(MerchantId, merchants or ()):
+        # What has no account may have transactions: a restore brings them first.
+        if reader.account(merchant) is None and not any(reader.transactions(merchant, 1, None)):
+            raise no_account(merchant)
     with repeatable(context):
         for merchant in map(MerchantId, merchants) if merchants else everybody:
             walk = Walk(merchant)

@@ -128,8 +128,7 @@ def emit_webhook(
     """Post a webhook and report the answer, and its effect where it is waited for.
 
     Ends the command with 1 where it was refused, conflicts, or is not recorded in time, or if it is `checked` and the
-    service would park it;
-    with 2 where nobody answers.
+    service would park it; with 2 where nobody answers.
     """
     body, secret = signing.body(), signing.secret(target)
     found = _read(target, signing, body, checked=checked)

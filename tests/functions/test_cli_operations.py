@@ -690,3 +690,27 @@ def test_what_cannot_be_read_of_an_event_is_said(desk: Desk, field: str, sentenc
 
     assert (said.exit_code, said.stderr) == (0, f"{sentence} cannot be read and is left out\n")
     assert desk.run(*event, "total=24.90", "currency=EUR").stderr == ""
+
+
+NO_TRANSACTION = "00000000-0000-5000-8000-000000000000"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("adjust", NOBODY, "--add", "1", "--reason", "x", "--yes"),
+        ("threshold", NOBODY, "3"),
+        ("verify", NOBODY),
+        ("rebuild", NOBODY),
+        ("republish", NOBODY),
+        ("republish", "--transaction", NO_TRANSACTION),
+        ("link", "nobody.myshopify.com"),
+        ("dead-letters", "show", "nope"),
+    ],
+    ids=lambda command: " ".join(command[:2]),
+)
+def test_programs_read_that_something_is_not_there_as_the_api_says_it(desk: Desk, command: tuple[str, ...]) -> None:
+    said = desk.run(*command, "--json")
+
+    problem = json.loads(said.stderr)
+    assert (said.exit_code, problem["status"], problem["error"]["code"]) == (1, 404, "NOT_FOUND")
