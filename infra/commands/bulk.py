@@ -82,7 +82,7 @@ def adjust_file(
         _preview(batch, planned, bad)
     held = wrong and not asked.partial
     if to_apply and not held and not asked.dry_run:
-        confirm(target, f"apply {len(to_apply):,} rows.", yes=person.yes)
+        confirm(target, f"apply {counted(len(to_apply), 'row')}.", yes=person.yes)
         with repeatable(context):
             _apply(adjust, to_apply, person, batch_credits=moved(planned), visible=not as_json)
     _end(batch, planned, bad, held=bool(held), as_json=as_json)
@@ -136,7 +136,10 @@ def _preview(batch: str, planned: Sequence[Planned], bad: Sequence[BadRow]) -> N
     switched = Counter(one.turns for one in planned if one.turns)
     moved = sum(one.credits for one in planned if one.state is State.APPLY)
     plugins = ", ".join(f"{counted(count, 'plugin')} to go {way}" for way, count in sorted(switched.items()))
-    aside(f"{batch}: {counted(len(planned), 'row')}, {moved:+,d} credits{', ' if plugins else ''}{plugins}")
+    aside(
+        f"{batch}: {counted(len(planned), 'row')}, {'+' if moved >= 0 else ''}{counted(moved)}"
+        f"{', ' if plugins else ''}{plugins}"
+    )
 
 
 def _end(batch: str, planned: Sequence[Planned], bad: Sequence[BadRow], *, held: bool, as_json: bool) -> None:
@@ -153,10 +156,11 @@ def _end(batch: str, planned: Sequence[Planned], bad: Sequence[BadRow], *, held:
                 say(f"line {one.line}: refused: {one.why}", style="red")
     if held:
         raise refused("Nothing was applied: correct the rows that are refused or bad, or use --partial.")
-    if states[State.WAITING]:
+    if waiting := states[State.WAITING]:
         why = next(one.why for one in planned if one.state is State.WAITING)
         raise refused(
-            f"{states[State.WAITING]:,} rows wait for another admin (in the console or by --confirmed-by): {why}."
+            f"{counted(waiting, 'row')} {'waits' if waiting == 1 else 'wait'} for another admin (in the console or by "
+            f"--confirmed-by): {why}."
         )
     if bad or states[State.REFUSED]:
         raise typer.Exit(FOUND)

@@ -84,10 +84,10 @@ def adjust(
         target, asked = find(stage, profile), Asked(file=file, undo=undo, partial=partial, dry_run=dry_run)
         adjust_file(context, target, functions(target).adjust, asked, person, as_json=as_json)
         return
-    if undo or partial or merchant is None or reason is None:
-        raise unable(_incomplete(undo=undo))
-    if (add is None) == (remove is None):
-        raise unable("Give either --add CREDITS or --remove CREDITS.")
+    if (missing := _missing(merchant, add, remove, reason, undo=undo, partial=partial)) is not None:
+        raise unable(missing)
+    assert merchant is not None, "else it is missing"
+    assert reason is not None, "else it is missing"
     if (expires_at or expires_in_days) and (remove or (expires_at and expires_in_days)):
         raise unable("--expires-at or --expires-in-days is for credits that are added, and only one of the two.")
     lapsing: dict[str, Any] = {"expires_at": expires_at} if expires_at else {}
@@ -96,10 +96,20 @@ def adjust(
     adjust_one(context, find(stage, profile), one, person, dry_run=dry_run, as_json=as_json)
 
 
-def _incomplete(*, undo: bool) -> str:
+def _missing(
+    merchant: str | None, add: int | None, remove: int | None, reason: str | None, *, undo: bool, partial: bool
+) -> str | None:
+    """Return what one adjustment lacks, or has too much; None if nothing."""
     if undo:
         return "--undo takes a --file back; `credits undo TRANSACTION` takes one adjustment back."
-    return "Give MERCHANT and --reason 'why', or --file FILE. --partial needs --file."
+    if partial:
+        return "--partial needs --file FILE."
+    if merchant is None:
+        return "Give MERCHANT with --add or --remove CREDITS and --reason 'why', or --file FILE."
+    lacks = "" if reason is not None else " and --reason 'why'"
+    if (add is None) == (remove is None):
+        return f"Give either --add CREDITS or --remove CREDITS{lacks}."
+    return "Give --reason 'why', for whoever reads the ledger later." if lacks else None
 
 
 @dataclass(frozen=True, slots=True)

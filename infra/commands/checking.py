@@ -186,7 +186,7 @@ def _differences(
 
 
 def _total(total: Total | None) -> str:
-    return "none" if total is None else f"{total.count} of {total.credits} credits"
+    return "none" if total is None else f"{total.count} of {counted(total.credits)}"
 
 
 def _outcome(merchant: str, *, wrong: bool, written: bool) -> str:

@@ -205,7 +205,7 @@ def _written(target: Target, place: _Destination, wanted: _Wanted, *, visible: b
                 for part in _parts(target, account, wanted, done.get(account.merchant_id)):
                     writer.part(part)
                     count += len(part)
-                    progress.update(task, description=f"{count:,} transactions exported")
+                    progress.update(task, description=f"{counted(count, 'transaction')} exported")
             writer.end()
         return {"records": count, "merchants": len({head.merchant_id for head in writer.done})}
 

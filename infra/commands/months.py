@@ -13,6 +13,7 @@ from infra.commands.ledger import no_account, reader_of
 from infra.commands.options import AsJson, Profile, SomeMerchants, Stage
 from infra.commands.output import FOUND, aside, print_json, say
 from infra.commands.repeating import repeatable
+from infra.commands.status import counted
 from infra.commands.target import find
 from infra.recovery.everybody import with_accounts
 
@@ -55,7 +56,7 @@ def refill_months(
             if not walk.intact:
                 broken.append(merchant)
             if not as_json and counts["accounts"] % SHOWN_EVERY == 0:
-                aside(f"{counts['accounts']:,} accounts, {counts['transactions']:,} transactions so far")
+                aside(f"{_walked(counts)} so far")
     _tell(counts, broken, as_json=as_json)
 
 
@@ -69,7 +70,10 @@ def _tell(counts: dict[str, int], broken: list[str], *, as_json: bool) -> None:
                 f"{merchant}: its transactions are not consistent. `credits verify {merchant}` shows more.",
                 style="red",
             )
-        walked = f"{counts['accounts']:,} accounts, {counts['transactions']:,} transactions"
-        say(f"{walked}: {counts['ends']:,} days written.", style=None if broken else "green")
+        say(f"{_walked(counts)}: {counted(counts['ends'], 'day')} written.", style=None if broken else "green")
     if broken:
         raise typer.Exit(FOUND)
+
+
+def _walked(counts: dict[str, int]) -> str:
+    return f"{counted(counts['accounts'], 'account')}, {counted(counts['transactions'], 'transaction')}"

@@ -321,3 +321,19 @@ def test_what_programs_read_of_a_refusal_is_one_problem_with_the_id(shops: Syste
     assert refused.status == 1
     assert json.loads(refused.err)["error"]["details"]["adjustment_id"].startswith("cli-")
     assert said(*command, "--reason", "x", "--yes", environment={"USER": "ada"}).err.startswith("Adjustment id: cli-")
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ((SHOP,), "Give either --add CREDITS or --remove CREDITS and --reason 'why'."),
+        ((SHOP, "--add", "5"), "Give --reason 'why'"),
+        ((SHOP, "--reason", "x"), "Give either --add CREDITS or --remove CREDITS."),
+        (("--add", "5"), "Give MERCHANT"),
+        ((SHOP, "--partial"), "--partial needs --file"),
+    ],
+)
+def test_an_adjustment_names_what_it_lacks(words: tuple[str, ...], sentence: str) -> None:
+    refused = said("adjust", *words)
+
+    assert (refused.status, sentence in refused.err) == (2, True)

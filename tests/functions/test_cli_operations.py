@@ -235,7 +235,7 @@ def test_an_account_is_rebuilt_only_when_it_is_said(desk: Desk) -> None:
 
     told = desk.told("rebuild", SHOP, status=1)
     assert told["differences"]["balance"] == {"account": "7", "ledger": "104"}
-    assert told["differences"]["ORDER_PAID DECREASE"] == {"account": "none", "ledger": "1 of 1 credits"}
+    assert told["differences"]["ORDER_PAID DECREASE"] == {"account": "none", "ledger": "1 of 1 credit"}
     assert (told["written"], desk.system.account()) == (False, wrong)
     assert "balance: 7 → 104" in desk.run("rebuild", SHOP).stdout
 
