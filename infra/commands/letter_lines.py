@@ -10,7 +10,6 @@ from chalicelib.contracts.api.dead_letters import LetterGroup
 from chalicelib.contracts.letters import Letter
 from chalicelib.domain.ids import MerchantId
 from infra.commands.output import print_list, say, say_beside
-from infra.commands.status import counted
 from infra.commands.tables import print_table
 from infra.commands.times import shown, zone
 
@@ -39,7 +38,8 @@ def none_like(parked: int, codes: Sequence[str] | None, merchant: str | None, te
     ]
     if not parked or not any(asked):
         return "Nothing is parked."
-    return f"None of {counted(parked, 'dead letter')} has {' and '.join(filter(None, asked))}."
+    others = f"{parked:,} {'is' if parked == 1 else 'are'} parked"
+    return f"No dead letter has {' and '.join(filter(None, asked))}; {others}."
 
 
 def outcome(letter_id: str, letter: Letter | None, why: str | None) -> str:

@@ -667,9 +667,9 @@ def test_a_list_without_a_match_says_how_many_are_parked(desk: Desk) -> None:
     desk.system.ingest(POISON, "no event")
     for more in ((), ("--group",)):
         said = desk.run("dead-letters", "list", "--code", "nonsense", *more).stdout
-        assert said == "None of 2 dead letters has the code nonsense.\n"
+        assert said == "No dead letter has the code nonsense; 2 are parked.\n"
     said = desk.run("dead-letters", "list", "--merchant", NOBODY).stdout
-    assert said == f"None of 2 dead letters has the merchant {NOBODY}.\n"
+    assert said == f"No dead letter has the merchant {NOBODY}; 2 are parked.\n"
 
 
 @pytest.mark.parametrize(

@@ -198,7 +198,9 @@ def test_a_dead_letter_is_found_by_an_order_s_number_and_retried_by_the_console_
     assert "order-1042" in found["body"]
     printed = people.run("dead-letters", "list", "1042").stdout
     assert "`credits dead-letters redrive ID` retries one" in printed
-    assert people.run("dead-letters", "list", "1099").stdout == "No dead letter has '1099' in its message.\n"
+    assert (
+        people.run("dead-letters", "list", "1099").stdout == "No dead letter has '1099' in its message; 3 are parked.\n"
+    )
     assert people.told("dead-letters", "retry", found["id"])["put_back"] == 1
 
 
