@@ -190,6 +190,8 @@ class OrderFile:
         named = members.get("merchant_id")
         if named is None and self._merchant is not None:
             return self._merchant
+        if named is None:
+            raise _WrongError("merchant_id", "missing: give --merchant, or merchant_id in each line")
         try:
             found = merchant_id(_plain("merchant_id", named))
         except ValueError as error:

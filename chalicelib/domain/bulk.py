@@ -1,6 +1,6 @@
 """Many adjustments at once: what each row of a batch would do, and what undoing it would (contract, section 17)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -8,6 +8,12 @@ from chalicelib.domain.ids import MerchantId, TransactionId, transaction_id
 from chalicelib.domain.ledger import Account
 from chalicelib.domain.movements import adjustment_key
 from chalicelib.domain.transactions import Transaction
+
+UNDOS_MAX = 8
+"""How many undos of undos are followed; each is a read, and only of what was applied before."""
+
+Read = Callable[[list[TransactionId]], Mapping[TransactionId, Transaction]]
+"""Reads those of some transactions that there are, by the id asked for."""
 
 
 class State(StrEnum):
@@ -98,6 +104,26 @@ def undoing(
             _effect(one, left, spent=": it was spent meanwhile")
         planned.append(one)
     return planned
+
+
+def refuse_taken_back(planned: Sequence[Planned], read: Read) -> None:
+    """Refuse the rows that were applied before and taken back since: an id counts once, so they would move nothing."""
+    done = {(MerchantId(one.merchant_id), one.adjustment_id): one for one in planned if one.state is State.DONE}
+    for pair in taken_back(done, read):
+        done[pair].state = State.REFUSED
+        done[pair].why = "applied before, and taken back since; give it another id (another file)"
+
+
+def taken_back(applied: Iterable[tuple[MerchantId, str]], read: Read) -> set[tuple[MerchantId, str]]:
+    """Return which of these adjustments, each applied before, are undone now; an undo may be undone, too."""
+    last = {pair: pair[1] for pair in applied}
+    undone: set[tuple[MerchantId, str]] = set()
+    for _ in range(UNDOS_MAX):
+        names = {pair: _name(pair[0], undo_key(key)) for pair, key in last.items()}
+        found = read(list(names.values())) if names else {}
+        last = {pair: undo_key(last[pair]) for pair, name in names.items() if name in found}
+        undone ^= set(last)
+    return undone
 
 
 def moved(planned: Sequence[Planned]) -> int:

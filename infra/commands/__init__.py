@@ -4,6 +4,7 @@ target.py     the system that a command works on: the local stack or a deployed 
 options.py    options that many commands take; naming.py finds the merchant that a person means
 output.py     what a person or a program reads, and the exit statuses; tables.py rows, times.py times
 repeating.py  the command to run again where an answer was lost
+files.py      files that a command reads or writes
 failures.py   what AWS or the ledger refuse, in a sentence
 api.py        the HTTP API of the target
 ledger.py     accounts and transactions of the target

@@ -10,6 +10,7 @@ from chalicelib.adapters.dynamodb.desk import Desk
 from chalicelib.contracts.api.people import Action as ActionAnswer
 from chalicelib.domain.actions import Action, Did
 from chalicelib.domain.ids import MerchantId
+from infra.commands.alerting import limits
 from infra.commands.naming import names_of
 from infra.commands.options import AsJson, InLocalTime, OneMerchant, Profile, Stage
 from infra.commands.output import print_list, say, say_beside
@@ -25,7 +26,7 @@ def actions(
     merchant: OneMerchant = None,
     *,
     limit: Annotated[int, typer.Option(min=1, max=ACTIONS_MAX, help="List at most this many, the newest.")] = 20,
-    before: Annotated[int | None, typer.Option(help="Only those before this one: the next page.")] = None,
+    before: Annotated[int | None, typer.Option(min=1, help="Only those before this one: the next page.")] = None,
     local: InLocalTime = False,
     stage: Stage = None,
     profile: Profile = None,
@@ -47,7 +48,7 @@ def actions(
         )
         return
     if not page:
-        say("No admin has changed anything yet.")
+        say("None before this one." if before is not None else "No admin has changed anything yet.")
         return
     names = {} if wanted else names_of(target, (one.merchant_id for one in page))
     for one in page:
@@ -91,8 +92,7 @@ def _grace(details: Details) -> str:
     hours, owed = details["hours"], details["credits"]
     if hours is None:
         return "went back to the fleet's grace"
-    limits = [counted(int(hours or 0), "hour")] * bool(hours) + [counted(int(owed or 0))] * bool(owed)
-    return f"set a grace of {' or '.join(limits)}" if limits else "set no grace"
+    return f"set a grace of {limits(int(hours or 0), int(owed or 0))}" if hours or owed else "set no grace"
 
 
 def _frozen(details: Details) -> str:

@@ -22,6 +22,8 @@ from infra.commands.times import now
 Fleet = Annotated[bool, typer.Option("--fleet", help="Go back to the fleet's.")]
 None_ = Annotated[bool, typer.Option("--none", help="Have none, whatever the fleet has.")]
 
+_NEITHER = "; if both are 0, there is no grace"
+
 
 def levels(
     context: typer.Context,
@@ -61,10 +63,14 @@ def grace(
     context: typer.Context,
     merchant: Merchant,
     *,
-    hours: Annotated[int | None, typer.Option(min=0, max=HOURS_MAX, help="How long it lasts; 0: no limit.")] = None,
+    hours: Annotated[
+        int | None, typer.Option(min=0, max=HOURS_MAX, help=f"How long it lasts; 0: not limited by hours{_NEITHER}.")
+    ] = None,
     credits_owed: Annotated[
         int | None,
-        typer.Option("--credits", min=0, max=CREDITS_MAX, help="How many may be owed; 0: no limit."),
+        typer.Option(
+            "--credits", min=0, max=CREDITS_MAX, help=f"How many may be owed; 0: not limited by credits{_NEITHER}."
+        ),
     ] = None,
     fleet: Fleet = False,
     none: None_ = False,
@@ -75,7 +81,8 @@ def grace(
 ) -> None:
     """Show a merchant's grace, or set the limits of its next one: how long the plugin stays on without credits.
 
-    A grace that runs keeps the limits that it started with.
+    It ends by hours or by credits, whichever comes first; a limit that is not given is none. A grace that runs keeps
+    the limits that it started with.
     """
     limited = hours is not None or credits_owed is not None
     if sum((limited, fleet, none)) > 1:
@@ -84,8 +91,8 @@ def grace(
     if not (limited or fleet or none):
         _show(_account(target, merchant), as_json=as_json)
         return
-    limits = None if fleet else {"hours": hours or 0, "credits": credits_owed or 0}
-    _show(_set(context, target, merchant, admin, "grace", limits), as_json=as_json)
+    terms = None if fleet else {"hours": hours or 0, "credits": credits_owed or 0}
+    _show(_set(context, target, merchant, admin, "grace", terms), as_json=as_json)
 
 
 def _account(target: Target, merchant: str) -> dict[str, Any]:
@@ -113,16 +120,17 @@ def _show(account: dict[str, Any], *, as_json: bool) -> None:
         side = "below" if level["below"] else "above"
         say(f"level {level['name']}, {level['at']} {level['unit']} ({whose}): {side}")
     terms, running = account["grace_terms"], account["grace"]
-    limits = (
-        "the fleet's limits" if terms is None else f"limits of its own: {_limits(terms['hours'], terms['credits'])}"
-    )
-    say(f"grace: {_state(running)}; {limits}")
+    own = "the fleet's limits" if terms is None else f"limits of its own: {limits(terms['hours'], terms['credits'])}"
+    say(f"grace: {_state(running)}; {own}")
 
 
-def _limits(hours: int, owed: int) -> str:
-    found = [f"{hours:,} hours"] if hours else []
-    found += [counted(owed)] if owed else []
-    return " and ".join(found) or "no grace"
+def limits(hours: int, owed: int) -> str:
+    """Return the limits of a grace in words, also the one that it does not have."""
+    if hours and owed:
+        return f"{counted(hours, 'hour')} or {counted(owed)}, whichever comes first"
+    if hours:
+        return f"{counted(hours, 'hour')}, no limit of credits"
+    return f"{counted(owed)}, no limit of hours" if owed else "no grace"
 
 
 def _state(grace: dict[str, Any] | None) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import typer
 
 from chalicelib.contracts.adjustment_files import batch_of, read_rows
-from chalicelib.domain.bulk import AdjustmentRow, Planned, State, applying, moved, names_of, undoing
+from chalicelib.domain.bulk import AdjustmentRow, Planned, State, applying, moved, names_of, refuse_taken_back, undoing
 from chalicelib.domain.errors import Code, CreditsError, RetryLater
 from chalicelib.domain.source_orders import BadRow, NotOrdersError
 from infra.commands.ledger import TargetLedger
@@ -82,7 +82,7 @@ def adjust_file(
         _preview(batch, planned, bad)
     held = wrong and not asked.partial
     if to_apply and not held and not asked.dry_run:
-        confirm(target, f"apply {len(to_apply):,} rows.", yes=person.yes)
+        confirm(target, f"apply {counted(len(to_apply), 'row')}.", yes=person.yes)
         with repeatable(context):
             _apply(adjust, to_apply, person, batch_credits=moved(planned), visible=not as_json)
     _end(batch, planned, bad, held=bool(held), as_json=as_json)
@@ -91,7 +91,9 @@ def adjust_file(
 def _plan(reader: TargetLedger, rows: Sequence[AdjustmentRow], batch: str, *, undo: bool) -> list[Planned]:
     accounts = reader.accounts({row.merchant_id for row in rows})
     transactions = reader.transactions(names_of(rows, batch, undo=undo))
-    return (undoing if undo else applying)(rows, batch, accounts, transactions)
+    planned = (undoing if undo else applying)(rows, batch, accounts, transactions)
+    refuse_taken_back(planned, reader.transactions)
+    return planned
 
 
 def _apply(
@@ -134,7 +136,10 @@ def _preview(batch: str, planned: Sequence[Planned], bad: Sequence[BadRow]) -> N
     switched = Counter(one.turns for one in planned if one.turns)
     moved = sum(one.credits for one in planned if one.state is State.APPLY)
     plugins = ", ".join(f"{counted(count, 'plugin')} to go {way}" for way, count in sorted(switched.items()))
-    aside(f"{batch}: {counted(len(planned), 'row')}, {moved:+,d} credits{', ' if plugins else ''}{plugins}")
+    aside(
+        f"{batch}: {counted(len(planned), 'row')}, {'+' if moved >= 0 else ''}{counted(moved)}"
+        f"{', ' if plugins else ''}{plugins}"
+    )
 
 
 def _end(batch: str, planned: Sequence[Planned], bad: Sequence[BadRow], *, held: bool, as_json: bool) -> None:
@@ -151,10 +156,11 @@ def _end(batch: str, planned: Sequence[Planned], bad: Sequence[BadRow], *, held:
                 say(f"line {one.line}: refused: {one.why}", style="red")
     if held:
         raise refused("Nothing was applied: correct the rows that are refused or bad, or use --partial.")
-    if states[State.WAITING]:
+    if waiting := states[State.WAITING]:
         why = next(one.why for one in planned if one.state is State.WAITING)
         raise refused(
-            f"{states[State.WAITING]:,} rows wait for another admin (in the console or by --confirmed-by): {why}."
+            f"{counted(waiting, 'row')} {'waits' if waiting == 1 else 'wait'} for another admin (in the console or by "
+            f"--confirmed-by): {why}."
         )
     if bad or states[State.REFUSED]:
         raise typer.Exit(FOUND)

@@ -12,7 +12,8 @@ from chalicelib.adapters.functions import LedgerFunctions
 from chalicelib.contracts.api import answers
 from chalicelib.contracts.inbound.adjustments import POSTED
 from chalicelib.contracts.inbound.expiry import EXPIRES_IN_DAYS_MAX
-from chalicelib.domain.bulk import foreseen
+from chalicelib.domain.bulk import foreseen, taken_back
+from chalicelib.domain.errors import Code
 from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.ledger import Account
 from chalicelib.domain.orders import CREDITS_MAX
@@ -20,7 +21,7 @@ from infra.commands.bulk import Asked, Person, adjust_file
 from infra.commands.ledger import TargetLedger
 from infra.commands.noting import responsible
 from infra.commands.options import Admin, AsJson, DryRun, Merchant, OneMerchant, Profile, Stage, Yes, confirm
-from infra.commands.output import aside, print_json, refused, say, unable
+from infra.commands.output import aside, detail, print_json, refused, say, unable
 from infra.commands.repeating import repeatable
 from infra.commands.status import counted
 from infra.commands.target import Target, find
@@ -83,10 +84,10 @@ def adjust(
         target, asked = find(stage, profile), Asked(file=file, undo=undo, partial=partial, dry_run=dry_run)
         adjust_file(context, target, functions(target).adjust, asked, person, as_json=as_json)
         return
-    if undo or partial or merchant is None or reason is None:
-        raise unable(_incomplete(undo=undo))
-    if (add is None) == (remove is None):
-        raise unable("Give either --add CREDITS or --remove CREDITS.")
+    if (missing := _missing(merchant, add, remove, reason, undo=undo, partial=partial)) is not None:
+        raise unable(missing)
+    assert merchant is not None, "else it is missing"
+    assert reason is not None, "else it is missing"
     if (expires_at or expires_in_days) and (remove or (expires_at and expires_in_days)):
         raise unable("--expires-at or --expires-in-days is for credits that are added, and only one of the two.")
     lapsing: dict[str, Any] = {"expires_at": expires_at} if expires_at else {}
@@ -95,10 +96,20 @@ def adjust(
     adjust_one(context, find(stage, profile), one, person, dry_run=dry_run, as_json=as_json)
 
 
-def _incomplete(*, undo: bool) -> str:
+def _missing(
+    merchant: str | None, add: int | None, remove: int | None, reason: str | None, *, undo: bool, partial: bool
+) -> str | None:
+    """Return what one adjustment lacks, or has too much; None if nothing."""
     if undo:
         return "--undo takes a --file back; `credits undo TRANSACTION` takes one adjustment back."
-    return "Give MERCHANT and --reason 'why', or --file FILE. --partial needs --file."
+    if partial:
+        return "--partial needs --file FILE."
+    if merchant is None:
+        return "Give MERCHANT with --add or --remove CREDITS and --reason 'why', or --file FILE."
+    lacks = "" if reason is not None else " and --reason 'why'"
+    if (add is None) == (remove is None):
+        return f"Give either --add CREDITS or --remove CREDITS{lacks}."
+    return "Give --reason 'why', for whoever reads the ledger later." if lacks else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +138,23 @@ def adjust_one(
         return
     confirm(target, f"{effect['sentence']}.", yes=person.yes)
     if made_up:
-        aside(f"Adjustment id: {key}")
+        name_id(key, as_json=as_json)
     asked = person.asking(one.merchant_id, one.credits, one.reason, key, **one.lapsing)
     with repeatable(context, *made_up):
         answered = functions(target).adjust(asked)
+    if answered["outcome"] != POSTED and taken_back([(one.merchant_id, key)], TargetLedger(target).transactions):
+        raise refused(
+            f"Adjustment {key} was applied before, and taken back since; nothing was changed. Give it another --id.",
+            Code.KEY_REUSED,
+        )
     _say_adjusted(key, answered, as_json=as_json)
+
+
+def name_id(key: str, *, as_json: bool) -> None:
+    """Name the id that the command made up, before it asks: programs find it in the answer or in the problem."""
+    detail("adjustment_id", key)
+    if not as_json:
+        aside(f"Adjustment id: {key}")
 
 
 def _say_adjusted(key: str, answered: dict[str, Any], *, as_json: bool) -> None:

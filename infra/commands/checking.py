@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from chalicelib.adapters.dynamodb.ledger_reader import DynamoDBLedgerReader
+from chalicelib.contracts.api.problems import Refusal
 from chalicelib.domain.findings import Finding
 from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.ledger import Account, TallyChange
@@ -151,14 +152,14 @@ def _provable(found: Rebuild) -> Account:
             "The transactions are not consistent, so the account cannot be rebuilt from them. Restore them first."
         )
     if found.after is None:
-        raise refused(f"Merchant {found.merchant_id} has no transactions.")
+        raise refused(f"Merchant {found.merchant_id} has no transactions.", Refusal.NOT_FOUND)
     return found.after
 
 
 def _given(reader: DynamoDBLedgerReader, merchants: list[str]) -> Iterator[MerchantId]:
     for merchant_id in map(MerchantId, merchants):
         if reader.account(merchant_id) is None and not any(reader.transactions(merchant_id, 1, None)):
-            raise refused(f"Merchant {merchant_id} has no account and no transactions.")
+            raise refused(f"Merchant {merchant_id} has no account and no transactions.", Refusal.NOT_FOUND)
         yield merchant_id
 
 
@@ -185,7 +186,7 @@ def _differences(
 
 
 def _total(total: Total | None) -> str:
-    return "none" if total is None else f"{total.count} of {total.credits} credits"
+    return "none" if total is None else f"{total.count} of {counted(total.credits)}"
 
 
 def _outcome(merchant: str, *, wrong: bool, written: bool) -> str:

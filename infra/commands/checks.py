@@ -21,6 +21,7 @@ from infra.commands.failures import sentence
 from infra.commands.jetstream import access_to, connected
 from infra.commands.known_letters import told_apart
 from infra.commands.letters import dead_letters
+from infra.commands.status import counted
 from infra.commands.streams import RUNBOOK_OF_STREAMS, in_order, troubles
 from infra.commands.target import Target
 from infra.deploying.names import stack_name
@@ -154,7 +155,7 @@ def _bus(target: Target) -> Iterator[Diagnosis]:
         said = f"disabled: {', '.join(disabled)}" if disabled else f"{target.event_bus} has no rules"
         yield failed("bus", said, restart(target))
     else:
-        yield ok("bus", f"{target.event_bus}, {len(rules)} rules enabled")
+        yield ok("bus", f"{target.event_bus}, {counted(len(rules), 'rule')} enabled")
 
 
 def _waiting(target: Target, url: str) -> tuple[int, int]:
@@ -196,7 +197,7 @@ def _nats(target: Target, nats_url: str | None) -> Iterator[Diagnosis]:
         said = f"{access.hosts} has no consumer {CONSUMER}: the bridge has not set up its streams"
         yield failed("NATS", said, _bridge_log(target))
     else:
-        yield ok("NATS", f"{access.hosts}, streams {', '.join(streams)}, {waiting:,} messages for the bridge")
+        yield ok("NATS", f"{access.hosts}, streams {', '.join(streams)}, {counted(waiting, 'message')} for the bridge")
 
 
 async def _jetstream(access: Access) -> tuple[list[str], int]:

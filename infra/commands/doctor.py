@@ -59,4 +59,7 @@ def _show(found: Sequence[Diagnosis], wrong: Sequence[Diagnosis]) -> None:
         if one.next:
             # A command is printed on one line, to be copied.
             screen().print(Text(" " * lead.cell_len) + Text(f"→ {visible(one.next)}", style="bold"), soft_wrap=True)
-    say(f"{len(wrong)} of {len(found)} need a look." if wrong else "All is well.", style="dim")
+    say(
+        f"{len(wrong)} of {len(found)} {'needs' if len(wrong) == 1 else 'need'} a look." if wrong else "All is well.",
+        style="dim",
+    )

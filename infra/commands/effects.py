@@ -32,7 +32,7 @@ class Result:
 
     `noun` precedes the id of an ignored part.
     `unconfirmed` counts the events that were not confirmed and may have been accepted; `ignored` are parts that the
-    service ignores by rule: nobody waits for them.
+    service ignores by rule: nobody waits for them. `left_out` says which fields of events cannot be read.
     """
 
     noun: str = "order "
@@ -41,6 +41,7 @@ class Result:
     faults: list[str] = field(default_factory=list)
     movements: list[Movement] = field(default_factory=list)
     ignored: list[Ignored] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
     before: dict[TransactionId, Fact] = field(default_factory=dict)
     recorded: dict[TransactionId, Fact] = field(default_factory=dict)
 

@@ -18,7 +18,7 @@ from infra.commands.events import NotAnEventError, Outgoing, event_type_named, m
 from infra.commands.facts import facts
 from infra.commands.ledger import TargetLedger
 from infra.commands.options import AsJson, Profile, Stage
-from infra.commands.output import FOUND, print_json, progress_bar, say, unable
+from infra.commands.output import FOUND, aside, print_json, progress_bar, say, unable
 from infra.commands.repeating import name_again, repeatable
 from infra.commands.status import counted
 from infra.commands.target import Target, find
@@ -52,7 +52,7 @@ def emit(
     profile: Profile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Send an event that moves credits, a file of them, or a webhook; exit status 1 where one had no effect.
+    """Send events or a webhook; exit status 1 if one was refused, conflicts, or is not recorded in time.
 
     The same fact counts once, so the same command may be repeated: the payload holds the ids that identify it.
 
@@ -109,6 +109,7 @@ def _send(
             if fault is None:
                 result.sent += 1
                 result.ignored += event.ignored
+                result.left_out += event.left_out
             else:
                 result.unconfirmed += 1
                 result.faults.append(f"{event.event_type}: {fault}")
@@ -118,6 +119,10 @@ def _send(
 
 def _report(result: Result, via: Via, target: Target, *, one: bool, waited: bool, as_json: bool) -> None:
     conflicts = result.conflicts()
+    for sentence in result.left_out[:FAULTS_SHOWN]:
+        aside(sentence)
+    if (more := len(result.left_out) - FAULTS_SHOWN) > 0:
+        aside(f"… and {counted(more, 'field')} more.")
     if as_json:
         print_json(effects_as_json(result, conflicts, one=one, waited=waited))
     else:

@@ -19,6 +19,7 @@ from chalicelib.domain.errors import Rejected
 from chalicelib.domain.ids import Instant
 from chalicelib.domain.movements import Movement
 from chalicelib.domain.orders import Policy
+from infra.commands.files import unread
 from infra.commands.output import refused, unable
 from infra.commands.times import now
 
@@ -28,13 +29,16 @@ TERMS = Terms(trial_credits=0, policy=Policy())
 Ignored parts do not either, except test orders: a stage may charge them.
 """
 
+VALUE_LENGTH_MAX = 60
+"""Most characters of a value that cannot be read."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
     """An event ready to be sent: `body` is what goes over NATS, `detail` over the bus.
 
     `movements` is what it asks for, `ignored` what of it the service ignores by rule. One that is sent although the
-    service cannot take it asks for nothing.
+    service cannot take it asks for nothing. `left_out` says which fields move nothing and cannot be read.
     """
 
     event_type: str
@@ -42,6 +46,7 @@ class Outgoing:
     detail: str
     movements: tuple[Movement, ...]
     ignored: tuple[Ignored, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 class NotAnEventError(Exception):
@@ -127,15 +132,7 @@ def read_file(path: Path, *, checked: bool) -> Iterator[tuple[int, Outgoing | No
                     except NotAnEventError as error:
                         yield number, error
     except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise unable(f"{path} cannot be read: {_why_unread(error)}.") from error
-
-
-def _why_unread(error: Exception) -> str:
-    if isinstance(error, UnicodeDecodeError):
-        return "it is not text in UTF-8"
-    if isinstance(error, (gzip.BadGzipFile, EOFError)):
-        return "it is not a complete gzip file"
-    return (getattr(error, "strerror", None) or "the system does not allow it").lower()
+        raise unread(path, error) from error
 
 
 def _opened(path: Path) -> IO[str]:
@@ -146,11 +143,40 @@ def _outgoing(body: str, *, checked: bool) -> Outgoing:
     try:
         event = read_event(body, TERMS, now=datetime.now(UTC))
         event_type, movements, ignored = event.event_type, event.movements, event.ignored
+        left_out = tuple(_left_out(json.loads(body), event.dropped))
     except Rejected as error:
         if checked:
             raise NotAnEventError(error.message) from None
         event_type, movements, ignored = _type_of(body), (), ()
-    return Outgoing(event_type=event_type, body=body, detail=_detail(body), movements=movements, ignored=ignored)
+        left_out = ()
+    return Outgoing(
+        event_type=event_type,
+        body=body,
+        detail=_detail(body),
+        movements=movements,
+        ignored=ignored,
+        left_out=left_out,
+    )
+
+
+def _left_out(members: Any, dropped: Sequence[str]) -> Iterator[str]:
+    """Yield a sentence for each field that moves nothing and cannot be read, with what the event has there."""
+    for name in dict.fromkeys(dropped):
+        value = next(_values(members, name), None)
+        written = repr(value) if isinstance(value, str) else json.dumps(value)
+        shown = written if len(written) <= VALUE_LENGTH_MAX else f"{written[:VALUE_LENGTH_MAX]}…"
+        yield f"{name} {shown} cannot be read and is left out"
+
+
+def _values(members: Any, name: str) -> Iterator[Any]:
+    """Yield what an event has under a name, wherever it is; its depth was limited when it was read."""
+    if isinstance(members, dict):
+        if name in members:
+            yield members[name]
+        members = list(members.values())
+    if isinstance(members, list):
+        for inner in members:
+            yield from _values(inner, name)
 
 
 def _type_of(body: str) -> str:

@@ -21,6 +21,7 @@ from chalicelib.contracts.api import tables
 from chalicelib.contracts.api.answers import Transaction
 from chalicelib.domain.ids import MerchantId
 from infra.commands import parquet
+from infra.commands.files import why_not
 
 FORMAT = "credits-export-2"
 OLDER_FORMAT = "credits-export-1"
@@ -164,8 +165,8 @@ def read_heads(path: Path) -> tuple[dict[str, Any], tuple[Head, ...], dict[str, 
     """
     try:
         lines = path.read_text().splitlines(keepends=True)
-    except (OSError, UnicodeDecodeError) as error:
-        raise NotAnExportError(f"{path} cannot be read: {error}") from error
+    except UnicodeDecodeError as error:
+        raise NotAnExportError(f"{path} cannot be read: {why_not(error)}") from error
     members = []
     for number, line in enumerate(lines):
         try:

@@ -3,11 +3,13 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import typer
+from botocore.exceptions import ClientError
 from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from chalicelib.contracts.api import answers
@@ -27,10 +29,12 @@ from infra.commands.exported import (
     sha256_of,
     write_heads,
 )
-from infra.commands.ledger import TargetLedger, reader_of
+from infra.commands.failures import sentence
+from infra.commands.files import check_writable
+from infra.commands.ledger import TargetLedger, no_account, reader_of
 from infra.commands.options import AsJson, MerchantOptions, OfMonth, Profile, Since, Stage, Until, period
 from infra.commands.output import aside, print_json, progress_bar, refused, say, unable
-from infra.commands.repeating import name_again
+from infra.commands.repeating import AWS_ERRORS, repeatable
 from infra.commands.status import counted
 from infra.commands.target import Target, find
 from infra.recovery.everybody import account_pages
@@ -42,6 +46,9 @@ ROWS_OF_A_PART = 10_000
 """Rows after which an interrupted export can continue."""
 
 _SUFFIXES = {".csv": Form.CSV, ".jsonl": Form.JSON_LINES, ".ndjson": Form.JSON_LINES, ".parquet": Form.PARQUET}
+_ON_ITS_WAY = ".for-s3"
+_OTHER_FORMS = frozenset({".xlsx", ".xls", ".ods", ".numbers", ".pdf", ".json", ".tsv", ".zip", ".gz", ".html"})
+"""Endings of forms that are not written: a CSV under such a name would be opened as what it is not."""
 
 
 def export(
@@ -80,14 +87,14 @@ def export(
         since=first,
         until=last,
     )
-    try:
-        told = _written(target, place, wanted, visible=not as_json)
-    except NotAnExportError as error:
-        raise refused(f"{error}") from error
-    except (KeyboardInterrupt, OSError):
-        name_again(context)
-        raise
-    place.deliver(target)
+    place.check(target)
+    _require_accounts(target, wanted)
+    with repeatable(context):
+        try:
+            told = _written(target, place, wanted, visible=not as_json)
+        except NotAnExportError as error:
+            raise refused(f"{error}") from error
+        place.deliver(target)
     if as_json:
         print_json({**told, "file": destination, "form": place.form.value})
         return
@@ -125,12 +132,28 @@ class _Destination:
         address = urlsplit(destination)
         bucket = address.netloc if address.scheme == "s3" else None
         key = address.path.removeprefix("/") if bucket else ""
-        file = Path(key).name if bucket else destination
-        if not file or (address.scheme == "s3" and not bucket):
+        name = Path(key).name if bucket else destination
+        if not name or (address.scheme == "s3" and not bucket):
             raise unable("A destination in S3 is s3://BUCKET/KEY, where KEY names a file.")
-        chosen = form or _SUFFIXES.get(Path(file).suffix.lower(), Form.CSV)
+        chosen = form or _form_of(Path(name))
+        # Never the name of a local export of the same, which would be uploaded and removed.
+        file = f"{name}{_ON_ITS_WAY}" if bucket else name
         spool = Path(f"{file}.rows.jsonl") if chosen is Form.PARQUET else Path(file)
         return cls(spool=spool, file=Path(file), form=chosen, bucket=bucket, key=key)
+
+    def check(self, target: Target) -> None:
+        """End the command, before a file is made, where the destination cannot be written or is complete already."""
+        check_writable(self.file)
+        if self.form is Form.PARQUET and self.file.exists() and not heads_of(self.spool).exists() and not self.bucket:
+            raise refused(_complete(self.file))
+        if self.bucket is None:
+            return
+        try:
+            target.client("s3").head_bucket(Bucket=self.bucket)
+        except ClientError as error:
+            # Whoever may write into a bucket need not have the right to look at it.
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] == HTTPStatus.NOT_FOUND:
+                raise unable(f"There is no bucket {self.bucket}: name another one, or make it first.") from error
 
     @property
     def row_form(self) -> Form:
@@ -147,20 +170,33 @@ class _Destination:
                 path.unlink()
         if self.bucket is not None:
             client = target.client("s3")
-            for path in (self.file, heads_of(self.file)):
-                client.upload_file(str(path), self.bucket, f"{self.key}{path.name.removeprefix(self.file.name)}")
+            try:
+                for path in (self.file, heads_of(self.file)):
+                    client.upload_file(str(path), self.bucket, f"{self.key}{path.name.removeprefix(self.file.name)}")
+            except AWS_ERRORS as error:
+                kept = f"{self.file} and {heads_of(self.file)} are kept in this folder, the same command continues"
+                raise unable(f"Not uploaded; {kept}. {sentence(error)}") from error
             for path in (self.file, heads_of(self.file)):
                 path.unlink()
 
 
+def _form_of(file: Path) -> Form:
+    """Return the form for the ending of a file's name; ends the command for the ending of another form."""
+    ending = file.suffix.lower()
+    if ending in _OTHER_FORMS:
+        raise unable(f"{ending} is not written: name a file that ends with .csv, .jsonl or .parquet, or give --format.")
+    return _SUFFIXES.get(ending, Form.CSV)
+
+
 def _written(target: Target, place: _Destination, wanted: _Wanted, *, visible: bool) -> dict[str, int]:
-    if not place.spool.parent.is_dir():
-        raise unable(f"There is no folder {place.spool.parent}.")
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     bar = progress_bar(*columns, visible=visible, transient=True)
     with Writer(place.spool, place.row_form, wanted.members()) as writer, bar as progress:
+        if writer.complete and place.file == place.spool and place.bucket is None:
+            raise refused(_complete(place.file))
         if writer.done and visible:
-            aside(f"{place.spool} exists already: continuing it.")
+            whole = "it is uploaded as it is; for newer transactions remove it first" if writer.complete else ""
+            aside(f"{place.spool} exists already: {whole or 'continuing it'}.")
         task = progress.add_task("exported")
         count = sum(head.last_sequence - head.first_sequence + 1 for head in writer.done)
         done = {head.merchant_id: head.last_sequence for head in writer.done}
@@ -169,9 +205,22 @@ def _written(target: Target, place: _Destination, wanted: _Wanted, *, visible: b
                 for part in _parts(target, account, wanted, done.get(account.merchant_id)):
                     writer.part(part)
                     count += len(part)
-                    progress.update(task, description=f"{count:,} transactions exported")
+                    progress.update(task, description=f"{counted(count, 'transaction')} exported")
             writer.end()
         return {"records": count, "merchants": len({head.merchant_id for head in writer.done})}
+
+
+def _complete(file: Path) -> str:
+    return f"{file} is complete; nothing was added. For newer transactions name another file, or remove both."
+
+
+def _require_accounts(target: Target, wanted: _Wanted) -> None:
+    """End the command where a merchant has no account, before a file is made that nothing could complete."""
+    reader = TargetLedger(target)
+    known = reader.accounts(wanted.merchants)
+    for merchant in wanted.merchants:
+        if merchant not in known:
+            raise no_account(merchant)
 
 
 def _accounts(target: Target, wanted: _Wanted, writer: Writer) -> Iterator[Account]:

@@ -9,11 +9,11 @@ from chalicelib.contracts.api.sentences import frozen_sentence
 from chalicelib.contracts.inbound.adjustments import POSTED
 from chalicelib.domain.due import as_of
 from chalicelib.domain.ids import MerchantId
-from infra.commands.changes import functions
+from infra.commands.changes import functions, name_id
 from infra.commands.ledger import TargetLedger
 from infra.commands.noting import responsible
 from infra.commands.options import Admin, AsJson, Merchant, Profile, Stage, Yes, confirm
-from infra.commands.output import aside, print_json, say
+from infra.commands.output import print_json, say
 from infra.commands.repeating import repeatable
 from infra.commands.target import Target, find
 from infra.commands.times import now, shown
@@ -80,7 +80,7 @@ def _send(
     word = "frozen" if asked["freeze"] else "unfrozen"
     confirm(target, f"the account will be {word}; its plugin is {plugin}.", yes=yes)
     if freeze_id is None:
-        aside(f"Id: {key}")
+        name_id(key, as_json=as_json)
     whose = {"merchant_id": merchant, "admin_id": responsible(admin), "adjustment_id": key}
     with repeatable(context, *(() if freeze_id else ("--id", key))):
         answered = functions(target).freeze({**asked, **whose})

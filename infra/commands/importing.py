@@ -17,6 +17,7 @@ from infra.commands.openings import Opened, Openings, standing
 from infra.commands.options import AsJson, DryRun, Profile, Stage, Yes, confirm
 from infra.commands.output import FOUND, print_json, progress_bar, refused, say
 from infra.commands.repeating import repeatable
+from infra.commands.status import counted
 from infra.commands.target import Target, find, settings_of
 from infra.commands.times import now
 
@@ -52,7 +53,7 @@ def import_command(
         if told["refused"] or told["in_the_way"] or dry_run:
             _end(told, as_json=as_json)
             return
-        confirm(target, f"open {told['to_open']:,} accounts.", yes=yes)
+        confirm(target, f"open {counted(told['to_open'], 'account')}.", yes=yes)
         openings = Openings(store, default_threshold=default_threshold(target), now=now)
         with repeatable(context), progress_bar(visible=not as_json) as progress:
             task = progress.add_task("imported", total=tables.accounts)
@@ -92,14 +93,17 @@ def _preview(tables: OldTables, store: LedgerStore, *, as_json: bool) -> dict[st
         "guards": 0,
     }
     if not as_json:
-        say(f"{tables.accounts:,} merchants with {tables.credits:,} credits, {tables.keys:,} keys of old movements.")
+        merchants = f"{counted(tables.accounts, 'merchant')} with {counted(tables.credits)}"
+        say(f"{merchants}, {counted(tables.keys, 'key')} of old movements.")
         if open_already:
-            say(f"{open_already:,} of them were opened by an earlier run.")
+            say(f"{open_already:,} of them {'was' if open_already == 1 else 'were'} opened by an earlier run.")
         if tables.keyless:
-            say(f"{tables.keyless:,} old movements have no key: should one be delivered again, it counts.")
+            movements = f"{counted(tables.keyless, 'old movement')} {'has' if tables.keyless == 1 else 'have'}"
+            say(f"{movements} no key: should one be delivered again, it counts.")
         if tables.differing:
             say(
-                f"{tables.differing:,} merchants whose last balance_after is not their balance: the balance is taken.",
+                f"{counted(tables.differing, 'merchant')} whose last balance_after differs from the balance, "
+                "which is taken.",
                 style="yellow",
             )
     return told
@@ -131,11 +135,14 @@ def _end(told: dict[str, Any], *, as_json: bool) -> None:
     if len(bad) > SHOWN_MAX or len(in_the_way) > SHOWN_MAX:
         say("… and more: --json names all of them.", style="red")
     if told["applied"]:
-        say(f"{told['opened']:,} accounts opened, {told['guards']:,} old keys recorded.", style="green")
+        say(
+            f"{counted(told['opened'], 'account')} opened, {counted(told['guards'], 'old key')} recorded.",
+            style="green",
+        )
     if bad or in_the_way:
         raise refused(
-            f"{len(bad):,} rows are bad, {len(in_the_way):,} in the way"
+            f"{counted(len(bad), 'row')} {'is' if len(bad) == 1 else 'are'} bad, {len(in_the_way):,} in the way"
             f"{'' if told['applied'] else '; nothing was changed'}."
         )
     if not told["applied"]:
-        say(f"Would open {told['to_open']:,} accounts. Nothing was changed.")
+        say(f"Would open {counted(told['to_open'], 'account')}. Nothing was changed.")

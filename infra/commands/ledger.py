@@ -4,10 +4,13 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import typer
+
 from chalicelib.adapters.dynamodb.faults import pages
 from chalicelib.adapters.dynamodb.items import transaction_from
 from chalicelib.adapters.dynamodb.ledger import DynamoDBLedger
 from chalicelib.adapters.dynamodb.ledger_reader import DynamoDBLedgerReader
+from chalicelib.contracts.api.problems import Refusal
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import Account
 from chalicelib.domain.transactions import Transaction
@@ -35,6 +38,14 @@ def reader_of(target: Target) -> DynamoDBLedgerReader:
     )
 
 
+def no_account(merchant: MerchantId) -> typer.Exit:
+    """Say that a merchant has no account; return the exit to raise."""
+    return refused(
+        f"Merchant {merchant} has no account: no evt.merchant.created or evt.account.created has been recorded.",
+        Refusal.NOT_FOUND,
+    )
+
+
 class TargetLedger:
     """Reads the two tables: what has a key consistently, a merchant's history from the index."""
 
@@ -58,9 +69,7 @@ class TargetLedger:
         """Return the merchant's account; ends the command with a sentence where there is none."""
         account = self.account(merchant)
         if account is None:
-            raise refused(
-                f"Merchant {merchant} has no account: no evt.merchant.created or evt.account.created has been recorded."
-            )
+            raise no_account(merchant)
         return account
 
     def transactions(self, wanted: Iterable[TransactionId]) -> dict[TransactionId, Transaction]:

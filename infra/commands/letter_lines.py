@@ -13,6 +13,9 @@ from infra.commands.output import print_list, say, say_beside
 from infra.commands.tables import print_table
 from infra.commands.times import shown, zone
 
+NOT_FOUND = "no such letter is parked"
+"""Why a letter was not put back that is not there."""
+
 
 def say_block(letter: Letter, names: Mapping[MerchantId, str], *, local: bool) -> None:
     """Print a dead letter as a block: its id and code, why it is parked, whose it is (by name, if any), and when."""
@@ -26,13 +29,41 @@ def say_block(letter: Letter, names: Mapping[MerchantId, str], *, local: bool) -
     say_beside(lead, f"{letter.parking}, {parked_at} {zone(local=local)}, from {origin}", style="dim")
 
 
+def none_like(parked: int, codes: Sequence[str] | None, merchant: str | None, text: str | None) -> str:
+    """Return that nothing is parked, or that none of so many letters is one of those that were asked for."""
+    asked = [
+        f"the code {' or '.join(codes)}" if codes else "",
+        f"the merchant {merchant}" if merchant else "",
+        f"{text!r} in its message" if text else "",
+    ]
+    if not parked or not any(asked):
+        return "Nothing is parked."
+    others = f"{parked:,} {'is' if parked == 1 else 'are'} parked"
+    return f"No dead letter has {' and '.join(filter(None, asked))}; {others}."
+
+
+def outcome(letter_id: str, letter: Letter | None, why: str | None) -> str:
+    """Return what became of a letter that was to be put back."""
+    if why == NOT_FOUND:
+        return f"No letter {letter_id} is parked."
+    name = f"{letter_id}  {letter.code if letter else ''}".rstrip()
+    return f"{name}: stays parked, {why}" if why else f"{name}: put back"
+
+
+def summary(put_back: int, stayed: int, unknown: int) -> str:
+    """Return how many letters were put back, and how many were not."""
+    stays = f"{stayed:,} {'stays' if stayed == 1 else 'stay'} parked"
+    missing = f"{unknown:,} not found"
+    return (
+        f"{', '.join([f'{put_back:,} put back'] + [stays] * bool(stayed or not unknown) + [missing] * bool(unknown))}."
+    )
+
+
 def print_groups(groups: Sequence[Group], names: Mapping[MerchantId, str], *, local: bool, as_json: bool) -> None:
-    """Print how many letters there are of each code and merchant."""
+    """Print how many letters there are of each code and merchant, at least one."""
     if as_json:
         items = [LetterGroup.model_validate(group).model_dump(mode="json") for group in groups]
         print_list(items, total=len(items))
-    elif not groups:
-        say("Nothing is parked.")
     else:
         rows = [
             (

@@ -14,7 +14,7 @@ from chalicelib.contracts.api.problems import Refusal
 from chalicelib.contracts.letters import Letter, Parking
 from chalicelib.domain.actions import Did
 from chalicelib.domain.errors import Rejected, RetryLater
-from infra.commands.letter_lines import print_groups, readable, say_block
+from infra.commands.letter_lines import NOT_FOUND, none_like, outcome, print_groups, readable, say_block, summary
 from infra.commands.naming import names_of
 from infra.commands.noting import Trail, responsible
 from infra.commands.options import Admin, AsJson, InLocalTime, MerchantOption, Profile, Stage, Yes, confirm
@@ -66,8 +66,9 @@ def listing(
     if group:
         found_groups = desk.groups(parkings=parkings, matching=like, seconds=SEARCH_SECONDS).groups
         names = {} if as_json else names_of(target, (one.merchant_id for one in found_groups))
-        print_groups(found_groups, names, local=local, as_json=as_json)
-        return
+        if found_groups or as_json:
+            print_groups(found_groups, names, local=local, as_json=as_json)
+            return
     found = desk.listing(wanted=limit, parkings=parkings, matching=like)
     total = found.matched if code or merchant or text else max(found.counted, len(found.letters))
     if as_json:
@@ -77,18 +78,19 @@ def listing(
     names = names_of(target, (letter.merchant_id for letter in found.letters))
     for letter in found.letters:
         say_block(letter, names, local=local)
-    _say_count(len(found.letters), total, text)
+    if found.letters or total:
+        _say_count(len(found.letters), total)
+    else:
+        say(none_like(found.counted, code, merchant, text))
     if found.letters:
         say("`credits dead-letters redrive ID` retries one, `show ID` prints its message.", style="dim")
 
 
-def _say_count(listed: int, total: int, text: str | None) -> None:
+def _say_count(listed: int, total: int) -> None:
     if total > listed:
         say(f"{listed} of {total:,} dead letters: --limit shows more, unless somebody else is looking at the others.")
-    elif listed:
-        say(f"{counted(listed, 'dead letter')}.")
     else:
-        say(f"No dead letter has {text!r} in its message." if text else "Nothing is parked.")
+        say(f"{counted(listed, 'dead letter')}.")
 
 
 @application.command()
@@ -145,19 +147,20 @@ def redrive(
     trail = Trail(target, admin)
     stayed = 0
     told: list[dict[str, Any]] = []
+    unknown: list[str] = []
     with repeatable(context):
         for letter_id, letter, why in _put_back(target, letters or [], _like(code, merchant), queue):
             stayed += why is not None
             if letter is not None and why is None:
                 trail.letter(Did.LETTER_RETRIED, DeadLetter.of(letter), now())
+            unknown += [letter_id] * (why == NOT_FOUND)
             told.append({"id": letter_id, "code": letter.code if letter else None, "put_back": why is None, "why": why})
             if not as_json:
-                name = f"{letter_id}  {letter.code if letter else ''}".rstrip()
-                say(f"{name}: stays parked, {why}" if why else f"{name}: put back", style="yellow" if why else None)
+                say(outcome(letter_id, letter, why), style="yellow" if why else None)
     if as_json:
-        print_json({"put_back": len(told) - stayed, "stayed": stayed, "letters": told})
+        print_json({"put_back": len(told) - stayed, "stayed": stayed, "unknown": unknown, "letters": told})
     else:
-        say(f"{len(told) - stayed} put back, {stayed} stay parked.")
+        say(summary(len(told) - stayed, stayed - len(unknown), len(unknown)))
         if len(told) > stayed:
             say("They are tried again now; `credits dead-letters list` shows what is parked again.", style="dim")
     if stayed:
@@ -269,7 +272,7 @@ def _put_back(
         except (NotRedrivable, RetryLater) as error:
             yield letter_id, None, str(error)
         else:
-            yield letter_id, found, None if found else "no such letter is parked"
+            yield letter_id, found, None if found else NOT_FOUND
 
 
 def _like(codes: list[str] | None, merchant: str | None, text: str | None = None) -> Callable[[Letter], bool]:

@@ -8,6 +8,7 @@ import typer
 from rich.text import Text
 
 from chalicelib.adapters.dynamodb.links import DynamoDBLinks
+from chalicelib.contracts.api.problems import Refusal
 from chalicelib.contracts.api.webhooks import Link as LinkAnswer
 from chalicelib.contracts.event_types import MERCHANT_CREATED
 from chalicelib.domain.actions import Did
@@ -63,7 +64,7 @@ def link(
         _put(target, table, linked, admin)
     found = table.get(full)
     if found is None:
-        raise refused(f"{full} is linked to no merchant.")
+        raise refused(f"{full} is linked to no merchant.", Refusal.NOT_FOUND)
     if remove:
         _remove(table, found, Trail(target, admin))
     if as_json:

@@ -22,10 +22,12 @@ from chalicelib.domain.source_orders import BadRow, Difference, DifferenceKind, 
 from chalicelib.domain.transactions import Transaction
 from chalicelib.usecases.matching import AROUND, Matching
 from infra.commands import letters
+from infra.commands.files import check_writable
 from infra.commands.ledger import TargetLedger, reader_of
 from infra.commands.options import AsJson, MerchantOption, Profile, Stage, Yes, confirm
 from infra.commands.output import FOUND, print_json, progress_bar, refused, say, unable
 from infra.commands.repeating import repeatable
+from infra.commands.status import counted
 from infra.commands.target import Target, find
 
 SHOWN_MAX = 20
@@ -56,8 +58,12 @@ def match(
     currency, paid_at, refunds: [{refund_id, amount}]}. An order younger than an hour is on its way. --fix sends the
     missing events through the inbox, so an order still counts once; nothing is sent while a row is bad.
     """
+    if report is not None:
+        check_writable(report)
     target = find(stage, profile)
     shop = MerchantId(merchant) if merchant else None
+    if shop is not None:
+        TargetLedger(target).account_or_refuse(shop)
     with tempfile.TemporaryDirectory() as folder, closing(sqlite3.connect(Path(folder) / "orders.sqlite")) as scratch:
         reader, parked = TargetLedger(target), ParkedOrders(lambda seen: _look(target, seen))
         seen = SeenOrdersTable(scratch)
@@ -167,7 +173,7 @@ def _fixed(context: typer.Context, target: Target, matching: Matching, events: E
     to_send = matching.found[DifferenceKind.MISSING] + matching.found[DifferenceKind.REFUND_MISSING]
     if not to_send:
         return 0
-    confirm(target, f"send {to_send:,} events.", yes=yes)
+    confirm(target, f"send {counted(to_send, 'event')}.", yes=yes)
     with repeatable(context):
         return _send(target, events.bodies())
 
@@ -179,7 +185,9 @@ def _send(target: Target, bodies: Iterator[str]) -> int:
         entries = [{"Id": str(place), "MessageBody": body} for place, body in enumerate(some)]
         answer = sqs.send_message_batch(QueueUrl=target.inbox_queue_url, Entries=entries)
         if failed := answer.get("Failed"):
-            raise unable(f"{sent:,} events sent, then the inbox refused one: {failed[0]['Code']}. Run it again.")
+            raise unable(
+                f"{counted(sent, 'event')} sent, then the inbox refused one: {failed[0]['Code']}. Run it again."
+            )
         sent += len(some)
     return sent
 
@@ -203,15 +211,19 @@ def _tell(matching: Matching, kept: list[Difference], sent: int, *, as_json: boo
         say(f"… and {total - SHOWN_MAX:,} more: --report FILE has all of them.", style="red")
     counts = matching.counts
     say(
-        f"{counts['recorded']:,} orders are here, {counts['not_paid']:,} not paid, {counts['on_its_way']:,} on the way."
+        f"{counted(counts['recorded'], 'order')} {'is' if counts['recorded'] == 1 else 'are'} here, "
+        f"{counts['not_paid']:,} not paid, {counts['on_its_way']:,} on the way."
     )
     if total:
-        kinds = ", ".join(f"{count:,} {kind.replace('_', ' ')}" for kind, count in sorted(matching.found.items()))
-        say(f"{total:,} differences: {kinds}.", style="red")
+        kinds = ", ".join(
+            counted(count, "bad row") if kind is DifferenceKind.BAD_ROW else f"{count:,} {kind.replace('_', ' ')}"
+            for kind, count in sorted(matching.found.items())
+        )
+        say(f"{counted(total, 'difference')}: {kinds}.", style="red")
     else:
         say("The ledger and the file agree.", style="green")
     if sent:
-        say(f"{sent:,} events sent into the inbox; compare again in a minute.", style="green")
+        say(f"{counted(sent, 'event')} sent into the inbox; compare again in a minute.", style="green")
 
 
 @contextmanager

@@ -9,10 +9,11 @@ from chalicelib.adapters.dynamodb.month_ends import MonthEnds
 from chalicelib.domain.days_over import days_over
 from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.walk import Walk
-from infra.commands.ledger import reader_of
+from infra.commands.ledger import no_account, reader_of
 from infra.commands.options import AsJson, Profile, SomeMerchants, Stage
 from infra.commands.output import FOUND, aside, print_json, say
 from infra.commands.repeating import repeatable
+from infra.commands.status import counted
 from infra.commands.target import find
 from infra.recovery.everybody import with_accounts
 
@@ -40,6 +41,10 @@ def refill_months(
     ends = MonthEnds(target.client("dynamodb"), table=target.figures_table)
     counts = {"accounts": 0, "transactions": 0, "ends": 0}
     broken: list[str] = []
+    for merchant in map(MerchantId, merchants or ()):
+        # What has no account may have transactions: a restore brings them first.
+        if reader.account(merchant) is None and not any(reader.transactions(merchant, 1, None)):
+            raise no_account(merchant)
     with repeatable(context):
         for merchant in map(MerchantId, merchants) if merchants else everybody:
             walk = Walk(merchant)
@@ -50,8 +55,8 @@ def refill_months(
             counts["transactions"] += walk.walked
             if not walk.intact:
                 broken.append(merchant)
-            if counts["accounts"] % SHOWN_EVERY == 0:
-                aside(f"{counts['accounts']:,} accounts, {counts['transactions']:,} transactions so far")
+            if not as_json and counts["accounts"] % SHOWN_EVERY == 0:
+                aside(f"{_walked(counts)} so far")
     _tell(counts, broken, as_json=as_json)
 
 
@@ -65,7 +70,10 @@ def _tell(counts: dict[str, int], broken: list[str], *, as_json: bool) -> None:
                 f"{merchant}: its transactions are not consistent. `credits verify {merchant}` shows more.",
                 style="red",
             )
-        walked = f"{counts['accounts']:,} accounts, {counts['transactions']:,} transactions"
-        say(f"{walked}: {counts['ends']:,} days written.", style=None if broken else "green")
+        say(f"{_walked(counts)}: {counted(counts['ends'], 'day')} written.", style=None if broken else "green")
     if broken:
         raise typer.Exit(FOUND)
+
+
+def _walked(counts: dict[str, int]) -> str:
+    return f"{counted(counts['accounts'], 'account')}, {counted(counts['transactions'], 'transaction')}"

@@ -18,6 +18,7 @@ from chalicelib.domain.names import Guard
 from chalicelib.domain.transactions import Transaction
 from chalicelib.ports import Committed, Known, LedgerStore, Refused
 from infra.commands.old_tables import OldAccount
+from infra.commands.status import counted
 
 BESIDE_THE_OPENING = ITEMS_MAX - 2
 """Keys in the write of the account and its transaction."""
@@ -181,7 +182,7 @@ def _in_the_way(known: Known, transaction: Transaction | None, account: OldAccou
     if transaction is not None and transaction.kind is Kind.OPENING:
         if transaction.requested == account.balance:
             return None
-        return f"an import opened it with {transaction.requested} credits, this file says {account.balance}"
+        return f"an import opened it with {counted(transaction.requested)}, this file says {account.balance}"
     if transaction is not None or account.merchant_id in known.accounts:
         return "it has an account already, opened by an event: nothing is added to it"
     return None

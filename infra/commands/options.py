@@ -63,6 +63,8 @@ OfMonth = Annotated[
 def period(since: str | None, until: str | None, month: str | None) -> tuple[Instant | None, Instant | None]:
     """Return the first and the last moment that --since, --until and --month ask for, None where they leave it open."""
     if month is None:
+        if since and until and since > until:
+            raise unable("--since is after --until, or the same time: nothing is between them.")
         return Instant(since) if since else None, Instant(until) if until else None
     if since or until:
         raise unable("Give either --month, or --since and --until.")

@@ -7,7 +7,9 @@ the direction of a line: all that is printed here as text passes `visible`, JSON
 import json
 import re
 import unicodedata
+from collections.abc import Mapping
 from contextvars import ContextVar
+from types import MappingProxyType
 from typing import Any
 from uuid import uuid4
 
@@ -29,6 +31,9 @@ MINIMUM_ROOM = 20
 """Columns below which nothing is wrapped: the terminal does it."""
 FOR_PROGRAMS: ContextVar[bool] = ContextVar("for_programs", default=False)
 """Whether the command that runs was asked for JSON: how it fails is JSON then, too."""
+
+DETAILS: ContextVar[Mapping[str, str]] = ContextVar("details", default=MappingProxyType({}))
+"""What the problem of a command that fails has in its details, by name."""
 
 _OBEYED = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Categories of Unicode: controls, marks of direction and of no width, halves of characters, other ends of a line."""
@@ -110,6 +115,11 @@ def aside(sentence: str) -> None:
     _Screen(stderr=True, emoji=False).print(visible(sentence), highlight=False, markup=False, soft_wrap=True)
 
 
+def detail(name: str, value: str) -> None:
+    """Let the problem of this command have a detail, should the command fail."""
+    DETAILS.set({**DETAILS.get(), name: value})
+
+
 def refused(sentence: str, code: Refusal | Code = Refusal.BAD_REQUEST) -> typer.Exit:
     """Say on standard error what was found or refused; return the exit to raise.
 
@@ -125,7 +135,7 @@ def unable(sentence: str, code: Refusal | Code = Refusal.BAD_REQUEST) -> typer.E
 
 def _ending(sentence: str, style: str, status: int, code: Refusal | Code) -> typer.Exit:
     if FOR_PROGRAMS.get():
-        problem = Problem(code, sentence).body(instance=f"urn:uuid:{uuid4()}", meta={})
+        problem = Problem(code, sentence, details=DETAILS.get()).body(instance=f"urn:uuid:{uuid4()}", meta={})
         typer.echo(_as_json(problem), err=True)
     else:
         _print_wrapped(_Screen(stderr=True, emoji=False, highlight=False), Text(), sentence, style)

@@ -12,19 +12,24 @@ from contextlib import contextmanager
 from typing import Final
 
 import typer
+from boto3.exceptions import Boto3Error
+from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.domain.errors import CreditsError, RetryLater
-from infra.commands.output import aside
+from infra.commands.output import FOR_PROGRAMS, aside, detail
 from infra.local.description import command_prefix
 
 WORDS: Final = "infra.commands.repeating.words"
 """Where a context keeps the words that the whole command was called with."""
+AWS_ERRORS: Final = (BotoCoreError, ClientError, Boto3Error)
 _PASSWORD = re.compile(r"(?<=://)([^:/@\s]*):[^/@\s]*@")
 
 
 @contextmanager
 def repeatable(context: typer.Context, *more: str) -> Iterator[None]:
     """Print the command that repeats this one, if the block is interrupted or gets no answer.
+
+    Where programs read, it is the detail `repeat` of the problem.
 
     `more` are options that the person did not give. After a refusal nothing was changed, and nothing is printed.
     """
@@ -33,7 +38,12 @@ def repeatable(context: typer.Context, *more: str) -> Iterator[None]:
     except (typer.Exit, typer.Abort):
         raise
     except BaseException as error:
-        if not isinstance(error, CreditsError) or isinstance(error, RetryLater):
+        if isinstance(error, CreditsError) and not isinstance(error, RetryLater):
+            raise
+        if FOR_PROGRAMS.get() and isinstance(error, (RetryLater, OSError, *AWS_ERRORS)):
+            # It ends in a problem, beside which nothing else is printed.
+            detail("repeat", _command(context, more))
+        else:
             name_again(context, *more)
         raise
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from chalicelib.domain.ids import MerchantId
 from infra.commands.output import print_json, say
+from infra.commands.status import counted
 
 
 @dataclass(slots=True)
@@ -58,7 +59,8 @@ def report(outcome: Republished, *, dry_run: bool, as_json: bool) -> None:
     if outcome.missing:
         say(f"{outcome.missing} fewer than the dead letter points to: it stays parked.", style="red")
     if outcome.recounted:
-        say(f"{outcome.recounted} accounts counted again.")
+        say(f"{counted(outcome.recounted, 'account')} counted again.")
     total = sum(outcome.published.values())
     verb = "would be published" if dry_run else "published"
-    say(f"{outcome.transactions} transactions, {total - outcome.refused} events {verb}, {outcome.refused} refused.")
+    events = counted(total - outcome.refused, "event")
+    say(f"{counted(outcome.transactions, 'transaction')}, {events} {verb}, {outcome.refused} refused.")

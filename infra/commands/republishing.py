@@ -13,6 +13,7 @@ import typer
 from chalicelib.adapters.dynamodb.figures import DynamoDBFigures
 from chalicelib.adapters.dynamodb.ledger_reader import DynamoDBLedgerReader
 from chalicelib.adapters.eventbridge import EventBridgeBus
+from chalicelib.contracts.api.problems import Refusal
 from chalicelib.contracts.letters import Letter
 from chalicelib.contracts.outbound.derived import derived_events
 from chalicelib.contracts.outbound.published import PublishedEvent, crossing_event
@@ -24,7 +25,7 @@ from chalicelib.ports import CallTime, Snapshot
 from chalicelib.usecases.counting import count
 from infra.commands.ledger import ledger_of, reader_of
 from infra.commands.letters import SEARCH_SECONDS, dead_letters
-from infra.commands.options import AsJson, OneMerchant, Profile, Since, Stage, Until
+from infra.commands.options import AsJson, OneMerchant, Profile, Since, Stage, Until, period
 from infra.commands.output import FOUND, refused, unable
 from infra.commands.repeating import repeatable
 from infra.commands.republished import Republished, report
@@ -80,6 +81,7 @@ def republish(
     """
     if sum(given is not None for given in (merchant or since, transaction, letter)) != 1:
         raise unable("Give MERCHANT (optionally with --since and --until), --since, --transaction or --letter.")
+    first, last = period(since, until, None)
     target = find(stage, profile)
     reader, outcome = reader_of(target), Republished()
     bus = None if dry_run else EventBridgeBus(target.client("events"), bus=target.event_bus, sleep=time.sleep)
@@ -92,8 +94,8 @@ def republish(
         else:
             wanted = _Wanted(
                 merchant=MerchantId(merchant) if merchant else None,
-                since=Instant(since) if since else None,
-                until=Instant(until) if until else None,
+                since=first,
+                until=last,
                 only=only,
             )
             _publish(_all_events(reader, wanted, outcome), outcome, bus)
@@ -108,7 +110,7 @@ def _of_letter(
     desk = dead_letters(target)
     letter = desk.find(letter_id, seconds=SEARCH_SECONDS)
     if letter is None:
-        raise refused(f"No dead letter {letter_id} is parked (any more).")
+        raise refused(f"No dead letter {letter_id} is parked (any more).", Refusal.NOT_FOUND)
     if letter.pointer is None:
         raise refused(
             f"Dead letter {letter_id} holds a message: `credits dead-letters redrive {letter_id}` puts it back."
@@ -187,7 +189,9 @@ def _snapshots(reader: DynamoDBLedgerReader, wanted: _Wanted, outcome: Republish
         return
     found = reader.account(wanted.merchant)
     if not isinstance(found, Snapshot):
-        raise refused(f"Merchant {wanted.merchant} has no account{' that can be read' if found else ''}.")
+        raise refused(
+            f"Merchant {wanted.merchant} has no account{' that can be read' if found else ''}.", Refusal.NOT_FOUND
+        )
     yield found
 
 
@@ -242,7 +246,7 @@ def _one(
     known.require(transaction_id)
     transaction = known.transactions.get(transaction_id)
     if transaction is None:
-        raise refused(f"There is no transaction {transaction_id}.")
+        raise refused(f"There is no transaction {transaction_id}.", Refusal.NOT_FOUND)
     previous = transaction.sequence - 1
     before = [one for page in reader.transactions(transaction.merchant_id, previous, previous) for one in page]
     if previous and not (before and isinstance(before[0], Transaction)):

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from chalicelib.contracts.api.problems import Refusal
 from chalicelib.domain.bulk import undo_key
 from chalicelib.domain.errors import Code, CreditsError
 from chalicelib.domain.ids import TransactionId, transaction_id
@@ -48,7 +49,8 @@ def undo(
     found = reader.transaction(TransactionId(transaction))
     if found is None:
         raise refused(
-            f"There is no transaction {transaction}: `credits history MERCHANT --type adjustment` lists a merchant's."
+            f"There is no transaction {transaction}: `credits history MERCHANT --type adjustment` lists a merchant's.",
+            Refusal.NOT_FOUND,
         )
     if found.kind not in ADJUSTMENTS or not found.amount:
         what = f"{found.kind.transaction_type} {found.reference_id}, {found.amount:+d} credits"

@@ -21,6 +21,8 @@ def verify_file(path: Path, *, merchants: Sequence[str], as_json: bool) -> None:
     """Print whether an export is whole and unchanged; exit status 1 if it is not, or is unfinished."""
     if merchants:
         raise unable("Give either merchants or --file.")
+    if not heads_of(path).exists():
+        raise unable(f"{path} has no heads beside it: {heads_of(path)} is missing, and the file cannot be proven.")
     try:
         said, heads, ending = read_heads(heads_of(path))
         prover = Prover(heads)

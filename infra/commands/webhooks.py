@@ -24,6 +24,7 @@ from infra.commands.api import Answer, ApiSilentError, post
 from infra.commands.effects import Result, as_json, await_effects, say_effects
 from infra.commands.events import TERMS
 from infra.commands.facts import facts
+from infra.commands.files import unread
 from infra.commands.ledger import TargetLedger
 from infra.commands.output import FOUND, print_json, refused, say, unable
 from infra.commands.repeating import name_again, repeatable
@@ -76,7 +77,7 @@ class Signing:
         try:
             return self.file.read_bytes()
         except OSError as error:
-            raise unable(f"{self.file} cannot be read: {error.strerror}.") from None
+            raise unread(self.file, error) from None
 
     def secret(self, target: Target) -> str:
         """Return the secret: the first word of its file, or that of the local stack."""
@@ -84,7 +85,7 @@ class Signing:
             try:
                 return (self.secret_file.read_text().split() or [""])[0]
             except (OSError, UnicodeDecodeError) as error:
-                raise unable(f"{self.secret_file} cannot be read: {error}.") from None
+                raise unread(self.secret_file, error) from None
         if target.local is None:
             raise unable(
                 f"--secret-file is missing: a file with the secret with which {self.source.capitalize()} signs."
@@ -126,8 +127,8 @@ def emit_webhook(
 ) -> None:
     """Post a webhook and report the answer, and its effect where it is waited for.
 
-    Ends the command with 1 where it was refused or had no effect, or if it is `checked` and the service would park it;
-    with 2 where nobody answers.
+    Ends the command with 1 where it was refused, conflicts, or is not recorded in time, or if it is `checked` and the
+    service would park it; with 2 where nobody answers.
     """
     body, secret = signing.body(), signing.secret(target)
     found = _read(target, signing, body, checked=checked)

@@ -89,7 +89,11 @@ def test_a_grace_is_set_runs_and_ends(shop: Shop) -> None:
     assert "0 credits left, plugin on since" in said
     assert "1 credit owed" in said
     shop.system.ingest(charged("pay-650", 50))
-    assert shop.run("grace", SHOP).endswith("grace: none; limits of its own: 48 hours and 10 credits\n")
+    assert shop.run("grace", SHOP).endswith(
+        "grace: none; limits of its own: 48 hours or 10 credits, whichever comes first\n"
+    )
+    assert shop.run("grace", SHOP, "--hours", "5").endswith("limits of its own: 5 hours, no limit of credits\n")
+    assert shop.run("grace", SHOP, "--credits", "1").endswith("limits of its own: 1 credit, no limit of hours\n")
     assert shop.told("grace", SHOP, "--none")["grace_terms"] == {"hours": 0, "credits": 0}
     assert shop.told("grace", SHOP, "--fleet")["grace_terms"] is None
     assert "every hash, balance and counter agrees" in shop.run("verify", SHOP)

@@ -13,7 +13,7 @@ from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.plugin_status import Closure
 from chalicelib.domain.source_orders import BadRow, NotOrdersError
-from infra.commands import changes
+from infra.commands import changes, freezing, undoing
 from infra.commands.target import Target
 from tests.support.api import CREDITS_TABLE, OTHER, TRANSACTIONS_TABLE, Functions
 from tests.support.builders import SHOP, merchant
@@ -40,7 +40,8 @@ def shops(system: System, functions: Functions, monkeypatch: pytest.MonkeyPatch,
 
     monkeypatch.setattr(Target, "client", client)
     monkeypatch.setattr(Target, "in_use", lambda _target, name: f"{name.partition('_')[0]}-test")
-    monkeypatch.setattr(changes, "find", lambda *_: target)
+    for module in (changes, freezing, undoing):
+        monkeypatch.setattr(module, "find", lambda *_: target)
     monkeypatch.chdir(tmp_path)
     system.ingest(
         asking("evt.account.created", {"merchant_id": SHOP, "credits_to_use": 5}),
@@ -283,3 +284,56 @@ def test_a_file_and_a_merchant_together_are_refused() -> None:
     assert adjusted(ROWS, "--add", "5").status == 2
     assert said("adjust", SHOP, "--undo", "--add", 5, "--reason", "r").status == 2
     assert said("adjust").status == 2
+
+
+def test_a_file_that_was_taken_back_is_refused_and_says_so(shops: System) -> None:
+    adjusted(ROWS, "--yes")
+    adjusted(ROWS, "--yes", "--undo")
+
+    again = adjusted(ROWS, "--yes")
+
+    assert (again.status, again.out.count("applied before, and taken back since")) == (1, 4)
+    assert "another file" in again.out
+    assert (shops.balance(), shops.balance(OTHER)) == (5, 100)
+    assert told(adjusted(ROWS, "--undo", "--json"))["items"][0]["state"] == "done"
+
+
+def test_an_adjustment_that_was_taken_back_is_not_called_applied(shops: System) -> None:
+    add = ("adjust", SHOP, "--add", "4", "--reason", "a gift", "--id", "t1", "--admin", "ada", "--yes")
+    said(*add)
+    transaction = shops.history()[-1].transaction_id
+    undone = ("undo", transaction, "--admin", "ada", "--yes")
+    assert said(*undone).status == 0
+
+    again = said(*add)
+
+    assert (again.status, "was applied before, and taken back since" in again.err) == (1, True)
+    assert "another --id" in again.err
+    assert said("undo", shops.history()[-1].transaction_id, "--admin", "ada", "--yes").status == 0
+    assert "already applied" in said(*add).out
+    assert shops.balance() == 9
+
+
+@pytest.mark.parametrize("command", [("adjust", SHOP, "--remove", "500"), ("unfreeze", SHOP)])
+def test_what_programs_read_of_a_refusal_is_one_problem_with_the_id(shops: System, command: tuple[str, ...]) -> None:
+    refused = said(*command, "--reason", "x", "--admin", "ada", "--yes", "--json")
+
+    assert refused.status == 1
+    assert json.loads(refused.err)["error"]["details"]["adjustment_id"].startswith("cli-")
+    assert said(*command, "--reason", "x", "--yes", environment={"USER": "ada"}).err.startswith("Adjustment id: cli-")
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ((SHOP,), "Give either --add CREDITS or --remove CREDITS and --reason 'why'."),
+        ((SHOP, "--add", "5"), "Give --reason 'why'"),
+        ((SHOP, "--reason", "x"), "Give either --add CREDITS or --remove CREDITS."),
+        (("--add", "5"), "Give MERCHANT"),
+        ((SHOP, "--partial"), "--partial needs --file"),
+    ],
+)
+def test_an_adjustment_names_what_it_lacks(words: tuple[str, ...], sentence: str) -> None:
+    refused = said("adjust", *words)
+
+    assert (refused.status, sentence in refused.err) == (2, True)

@@ -141,7 +141,7 @@ def test_a_torn_export_goes_on_and_is_the_same_in_the_end(
     assert (tmp_path / name).read_bytes() == whole
     assert heads_of(tmp_path / name).read_text() == heads
     assert proven(tmp_path / name) == []
-    assert said(*command, name).status == 0
+    assert said(*command, name).status == 1
     assert (tmp_path / name).read_bytes() == whole
 
 
@@ -260,7 +260,8 @@ def test_heads_that_were_tampered_with_prove_nothing(export: Path) -> None:
     heads.write_text(text.replace('"last_sequence":8', '"last_sequence":7'))
     assert proven(export, status=1)
     heads.unlink()
-    assert said("verify", "--file", export).status == 1
+    told = said("verify", "--file", export)
+    assert (told.status, "all.csv.heads.jsonl is missing" in told.err) == (2, True)
 
 
 @pytest.mark.usefixtures("target", "shops")

@@ -25,7 +25,7 @@ from chalicelib.usecases.matching import Matching
 from infra.commands import letters, match
 from infra.commands.target import Target
 from tests.support.api import CREDITS_TABLE, TRANSACTIONS_TABLE, Aws
-from tests.support.builders import NOON, SHOP, order, trial
+from tests.support.builders import NOON, SHOP, merchant, order, trial
 from tests.support.command_line import said, target_of
 from tests.support.events import opened, paid, refunded
 from tests.support.fakes import FakeLedger, settle
@@ -154,7 +154,9 @@ def test_a_hundred_orders_are_one_read(shop: System, aws: Aws) -> None:
 
     compared(content)
 
-    assert aws.operations().count("BatchGetItem") == 3 + 1  # The account, to look for orders that are not there.
+    assert (
+        aws.operations().count("BatchGetItem") == 3 + 2
+    )  # The account: first, and to look for orders that are not there.
 
 
 def of_file(content: bytes, name: str = "orders.csv") -> list[SourceOrder | BadRow]:
@@ -398,3 +400,20 @@ def test_an_order_under_another_of_its_names_is_there() -> None:
         assert list(matching.compare(orders_of(exported(row(9))).orders())) == []
         inside = replace(transaction, occurred_at=instant(NOW - timedelta(days=3)))
         assert list(matching.not_there(*matching.seen.spans()[0], [inside])) == []
+
+
+def test_a_merchant_without_account_is_refused_before_every_order_is_missing(shop: System) -> None:
+    Path("orders.csv").write_bytes(exported(row(1)))
+
+    told = said("match", "orders.csv", "--merchant", merchant("nobody"), "--json")
+
+    assert (told.status, json.loads(told.err)["status"]) == (1, 404)
+    assert "has no account" in json.loads(told.err)["detail"]
+
+
+def test_lines_without_a_merchant_say_where_to_name_it(shop: System) -> None:
+    Path("orders.jsonl").write_text('{"order_id": 1}\n')
+
+    told = said("match", "orders.jsonl")
+
+    assert "line 1, merchant_id: missing: give --merchant, or merchant_id in each line" in told.out

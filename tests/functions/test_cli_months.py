@@ -110,3 +110,10 @@ def test_behind_a_transaction_that_was_changed_nothing_is_proven(restored: Figur
 
 def test_a_merchant_is_named_by_its_id(restored: FiguresTable) -> None:
     assert said("refill-months", "x").status == 2
+
+
+@pytest.mark.usefixtures("restored")
+def test_a_merchant_that_was_never_recorded_is_refused() -> None:
+    told = said("refill-months", "00000000-0000-5000-8000-000000000000")
+
+    assert (told.status, "has no account" in told.err) == (1, True)

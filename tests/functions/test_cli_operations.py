@@ -158,7 +158,10 @@ def test_what_is_parked_is_listed_shown_and_put_back(desk: Desk) -> None:
     assert desk.system.balance() == 105
 
     again = desk.run("dead-letters", "redrive", ids["account_missing"])
-    assert (again.exit_code, "no such letter is parked" in again.stdout) == (1, True)
+    gone = f"No letter {ids['account_missing']} is parked.\n0 put back, 1 not found.\n"
+    assert (again.exit_code, again.stdout) == (1, gone)
+    told = desk.told("dead-letters", "redrive", ids["account_missing"], status=1)
+    assert (told["stayed"], told["unknown"]) == (1, [ids["account_missing"]])
     assert desk.run("dead-letters", "show", "nobody").exit_code == 1
     assert desk.run("dead-letters", "redrive").exit_code == 2
 
@@ -232,7 +235,7 @@ def test_an_account_is_rebuilt_only_when_it_is_said(desk: Desk) -> None:
 
     told = desk.told("rebuild", SHOP, status=1)
     assert told["differences"]["balance"] == {"account": "7", "ledger": "104"}
-    assert told["differences"]["ORDER_PAID DECREASE"] == {"account": "none", "ledger": "1 of 1 credits"}
+    assert told["differences"]["ORDER_PAID DECREASE"] == {"account": "none", "ledger": "1 of 1 credit"}
     assert (told["written"], desk.system.account()) == (False, wrong)
     assert "balance: 7 → 104" in desk.run("rebuild", SHOP).stdout
 
@@ -658,3 +661,56 @@ def test_the_doctor_tells_new_letters_from_known_ones(desk: Desk) -> None:
     later = told_apart(letters_of, 4, now=now + timedelta(days=2))
     assert (later[1], "2 older than a day" in later[0]) == (0, True)
     assert told_apart(letters_of, 5, now=now)[1] == 3, "what was not seen is new"
+
+
+def test_a_list_without_a_match_says_how_many_are_parked(desk: Desk) -> None:
+    desk.system.ingest(POISON, "no event")
+    for more in ((), ("--group",)):
+        said = desk.run("dead-letters", "list", "--code", "nonsense", *more).stdout
+        assert said == "No dead letter has the code nonsense; 2 are parked.\n"
+    said = desk.run("dead-letters", "list", "--merchant", NOBODY).stdout
+    assert said == f"No dead letter has the merchant {NOBODY}; 2 are parked.\n"
+
+
+@pytest.mark.parametrize(
+    ("field", "sentence"),
+    [
+        ("total=abc", "total 'abc'"),
+        ("total=-5", "total -5"),
+        ("total=1e400", "total '1e400'"),
+        ("total=12,50", "total '12,50'"),
+        ("currency=nonsense", "currency 'nonsense'"),
+        ('order_items=[{"total": "x"}]', "total 'x'"),
+    ],
+)
+def test_what_cannot_be_read_of_an_event_is_said(desk: Desk, field: str, sentence: str) -> None:
+    event = ("emit", "order_paid", f"merchant_id={SHOP}", "order_id=1", "--via", "bus")
+
+    said = desk.run(*event, field)
+
+    assert (said.exit_code, said.stderr) == (0, f"{sentence} cannot be read and is left out\n")
+    assert desk.run(*event, "total=24.90", "currency=EUR").stderr == ""
+
+
+NO_TRANSACTION = "00000000-0000-5000-8000-000000000000"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("adjust", NOBODY, "--add", "1", "--reason", "x", "--yes"),
+        ("threshold", NOBODY, "3"),
+        ("verify", NOBODY),
+        ("rebuild", NOBODY),
+        ("republish", NOBODY),
+        ("republish", "--transaction", NO_TRANSACTION),
+        ("link", "nobody.myshopify.com"),
+        ("dead-letters", "show", "nope"),
+    ],
+    ids=lambda command: " ".join(command[:2]),
+)
+def test_programs_read_that_something_is_not_there_as_the_api_says_it(desk: Desk, command: tuple[str, ...]) -> None:
+    said = desk.run(*command, "--json")
+
+    problem = json.loads(said.stderr)
+    assert (said.exit_code, problem["status"], problem["error"]["code"]) == (1, 404, "NOT_FOUND")

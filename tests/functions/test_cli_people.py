@@ -186,6 +186,8 @@ def test_who_did_what_is_told_of_one_merchant_or_of_all(people: Desk) -> None:
         people.told("actions", PENNY)["items"][2]
     ]
     assert people.run("actions", NAMELESS).stdout == "No admin has changed anything yet.\n"
+    assert people.run("actions", "--before", "1").stdout == "None before this one.\n"
+    assert people.run("actions", "--before", "0").exit_code == people.run("actions", "--before", "-5").exit_code == 2
 
 
 def test_a_dead_letter_is_found_by_an_order_s_number_and_retried_by_the_console_s_word(people: Desk) -> None:
@@ -196,7 +198,9 @@ def test_a_dead_letter_is_found_by_an_order_s_number_and_retried_by_the_console_
     assert "order-1042" in found["body"]
     printed = people.run("dead-letters", "list", "1042").stdout
     assert "`credits dead-letters redrive ID` retries one" in printed
-    assert people.run("dead-letters", "list", "1099").stdout == "No dead letter has '1099' in its message.\n"
+    assert (
+        people.run("dead-letters", "list", "1099").stdout == "No dead letter has '1099' in its message; 3 are parked.\n"
+    )
     assert people.told("dead-letters", "retry", found["id"])["put_back"] == 1
 
 

@@ -23,6 +23,8 @@ AGAIN = "Repeated like this it counts once: credits "
 
 def named(said: Result) -> list[str]:
     """Return the words of the command that is named to be repeated, as a shell reads them."""
+    if said.stderr.startswith("{"):
+        return shlex.split(json.loads(said.stderr)["error"]["details"]["repeat"])[1:]
     [line] = [line for line in said.stderr.splitlines() if AGAIN in line]
     return shlex.split(line.partition(AGAIN)[2])
 

@@ -193,7 +193,7 @@ def test_poison_is_not_sent_unless_that_is_wanted(desk: Desk, inbox: Inbox, tmp_
         (("--webhook", "stripe", "{file}", "order_id=1"), "A webhook is one file"),
         (("--webhook", "stripe", "{file}", "--via", "bus"), "A webhook is one file"),
         (("order_paid", "--shop", DOMAIN), "need --webhook"),
-        (("--webhook", "stripe", "/nowhere.json"), "/nowhere.json cannot be read: No such file or directory."),
+        (("--webhook", "stripe", "/nowhere.json"), "/nowhere.json cannot be read: no such file or directory."),
         (("--webhook", "stripe", "{file}", "--secret-file", "/nowhere"), "/nowhere cannot be read"),
     ],
 )

@@ -42,7 +42,7 @@ def local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["emit", "payment_succeeded", f"merchant_id={SHOP}", "payment_id=1", "credits=2.5"], 1, "credits are a whole"),
         (["balance", "!"], 2, "No merchant has the id or the name '!'. `credits merchants` lists them."),
         (["adjust", "--undo"], 2, "`credits undo TRANSACTION` takes one adjustment back"),
-        (["adjust", SHOP, "--add", "1"], 2, "Give MERCHANT and --reason 'why', or --file FILE"),
+        (["adjust", SHOP, "--add", "1"], 2, "Give --reason 'why', for whoever reads"),
         (["export", "x.csv"], 2, "credits export FILE --merchant MERCHANT"),
         (["history", SHOP, "--month", "11"], 2, "'11' is not a month, such as 2026-11."),
         (["history", SHOP, "--month", "2026-11", "--since", "2026-11-02"], 2, "Give either --month, or --since and"),
