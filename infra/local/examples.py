@@ -9,7 +9,7 @@ from infra.local.shops import DEMO_SHOP, LOST_ORDER, PAST_SHOP, SALES, SHOPS
 from infra.packaging.region import REGION
 
 SHOP = next(shop for shop in SHOPS if shop.spends_all)
-NEW_SHOP = "0b3c8e1a-5f1d-4a7e-9d53-1d2f5a6b7c8d"
+NEW_SHOP = "5d0c7b3e-2a64-4f1b-8c9e-7e3b1f4a6d20"
 NOT_KEPT = "Everything is kept in memory: Ctrl-C ends the stack, and its data with it (KEEP=on keeps them)."
 RUN_OUT = (
     f"{SHOP.name} and {DEMO_SHOP.name} run out within a minute or two: their plugins go off, and on when they pay."

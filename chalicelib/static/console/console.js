@@ -1045,7 +1045,7 @@ return html`<${Section} name="Burn-down" first kind="card chart">
 <${Trouble} error=${error} retry=${reload} />
 ${!records && !error && html`<${Waiting} what="Reading the transactions…" />`}
 ${records?.length > 0 && html`<p data-test="outlook">${outlook
-? html`At ${perTime(outlook.perDay)}, ${outlook.since ? html`as since <${Time} at=${outlook.since} />` : "by its use of the last weeks"}, it is empty about <strong><${Time} at=${empty} /></strong> (${outlook.since ? html`<${Time} at=${empty} relative />` : inDays(account.runway)}).`
+? html`At ${perTime(outlook.perDay)}, ${outlook.since ? html`as since <${Time} at=${outlook.since} />` : "by its use of the last weeks"}, it is empty about <strong><${Time} at=${empty} /></strong> (${outlook.since ? html`<${Time} at=${empty} relative />` : inDays(account.runway)}).${outlook.since ? " That is a guess: the daily use is known after three days and ten orders." : ""}`
 : account.balance === 0 ? "It is empty." : "Recent orders used few credits or none, so no date can be projected."}</p>
 <${Plotted} records=${records} account=${account} outlook=${outlook} now=${now} />
 <p class="small muted">The line: the balance after each of the newest ${number(records.length)} transactions. Dashed: the threshold. Dotted: the projection.${records.some((one) => one.drawn.length) && " Bands: credits that lapse, as they were, and from now until they do, if no orders come."}${levels(account).length > 0 && " Named lines: levels."}</p>
@@ -1128,12 +1128,12 @@ return null;
 }
 
 function whole(text) {
-const value = /^[0-9]{1,10}$/.test(text.trim()) ? Number(text) : NaN;
-return value <= MOST ? value : NaN;
+return /^[0-9]+$/.test(text.trim()) ? Number(text) : NaN;
 }
 
 function effect(account, direction, amount) {
 if (!(amount >= 1)) return { said: "Give whole credits, from 1.", possible: false };
+if (amount > MOST) return { said: `At most ${credits(MOST)} at once.`, possible: false };
 const paid = direction === "INCREASE" ? Math.min(amount, account.debt) : 0;
 const after = account.balance + (direction === "INCREASE" ? amount - paid : -amount);
 if (after < 0) {
@@ -1230,7 +1230,7 @@ const own = account.low_balance_threshold;
 const [text, setText] = useState(own === null ? "" : String(own));
 const [state, setState] = useState({ busy: false, error: null, said: null });
 const value = text.trim() === "" ? null : whole(text);
-const wrong = value !== null && !(value >= 0);
+const wrong = value !== null && !(value >= 0 && value <= MOST);
 
 const set = async (event, wanted) => {
 event.preventDefault();

@@ -19,12 +19,12 @@ function unanswered(merchant) {
 }
 
 function whole(text) {
-  const value = /^[0-9]{1,10}$/.test(text.trim()) ? Number(text) : NaN;
-  return value <= MOST ? value : NaN;
+  return /^[0-9]+$/.test(text.trim()) ? Number(text) : NaN;
 }
 
 function effect(account, direction, amount) {
   if (!(amount >= 1)) return { said: "Give whole credits, from 1.", possible: false };
+  if (amount > MOST) return { said: `At most ${credits(MOST)} at once.`, possible: false };
   // What is added pays debt first.
   const paid = direction === "INCREASE" ? Math.min(amount, account.debt) : 0;
   const after = account.balance + (direction === "INCREASE" ? amount - paid : -amount);
@@ -126,7 +126,7 @@ export function Threshold({ account, done }) {
   const [text, setText] = useState(own === null ? "" : String(own));
   const [state, setState] = useState({ busy: false, error: null, said: null });
   const value = text.trim() === "" ? null : whole(text);
-  const wrong = value !== null && !(value >= 0);
+  const wrong = value !== null && !(value >= 0 && value <= MOST);
 
   const set = async (event, wanted) => {
     event.preventDefault();
