@@ -21,14 +21,6 @@ from chalicelib.domain.movements import Kind, Movement
 _LATEST_PERIOD = datetime(2100, 1, 1, tzinfo=UTC)
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _NUMBER = re.compile(r"([0-9]{1,16})(\.0+)?")
-_MONTH = "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}"
-_LIKE_A_DATE = re.compile(
-    r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6},? )?"
-    r"(?:[+-]?\d{4,6}-\d{2}-\d{2}(?:[t ]\d|$)|\d{8}t\d{2}|\d{4}[./]\d{1,2}[./]\d|\d{1,2}[./-]\d{1,2}[./-]\d{4}"
-    rf"|\d{{1,2}}[ -]{_MONTH}[ -]\d{{2}}|{_MONTH}\.? {{1,2}}\d{{1,2}}(?!\d)|/date\()",
-    re.ASCII | re.IGNORECASE,
-)
-"""How a date begins, in any of the usual spellings."""
 
 
 def _whole(value: Any) -> Any:
@@ -105,21 +97,10 @@ def period_name(text: str) -> str:
 
     Unix seconds or milliseconds, a date (its midnight in UTC) or a time with any offset (contract, section 12). What is
     no instant from 2000 to 2100 is an opaque id and comes back as it is.
-
-    Raises:
-        Rejected: it begins as a date does and cannot be read: as an opaque id, it could be another name of a period
-            that is recorded.
     """
     spelled = text.strip()
     number = _NUMBER.fullmatch(spelled)
     found = moment(int(number[1]) if number else spelled)
-    if found is None and number is None and _LIKE_A_DATE.match(spelled):
-        raise Rejected(
-            Code.FIELD_INVALID,
-            "payload.period_start begins as a date does and is none that can be read: write it as in RFC 3339, such as "
-            "2026-11-01T00:00:00Z",
-            field="payload.period_start",
-        )
     if found is None or not EARLIEST <= found < _LATEST_PERIOD:
         return text
     return str(round((found - _EPOCH).total_seconds() * 1000))
