@@ -44,6 +44,11 @@ class Duplicate:
 Outcome = Posted | Duplicate | Rejected | RetryLater
 
 
+def contradicts_record(outcome: Outcome) -> bool:
+    """Return whether the movement is recorded, with another content."""
+    return isinstance(outcome, Rejected) and outcome.code is Code.KEY_REUSED
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fold:
     """What to write (None: nothing) and an outcome for each movement, None for one that waits for the next write.

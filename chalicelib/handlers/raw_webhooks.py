@@ -133,11 +133,11 @@ class RawWebhooks:
         for event, body in of_events:
             if not event.secondary:
                 continue
-            order_id = event.payload.get("order_id")
+            refund_id = event.payload.get("refund_id")
             try:
                 movements += read_event(body, self._terms, now=now).movements
             except Rejected as error:
-                refused.append(Ignored(reason=error.code, merchant_id=merchant, reference_id=order_id))
+                refused.append(Ignored(reason=error.code, merchant_id=merchant, reference_id=refund_id))
         return movements, refused
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from chalicelib.domain.errors import Rejected, RetryLater
-from chalicelib.domain.outcomes import Outcome
+from chalicelib.domain.outcomes import Outcome, contradicts_record
 
 OUTAGE_DELAY_SECONDS_MAX = 900
 """The longest a message waits before another try when the ledger could not answer."""
@@ -76,8 +76,9 @@ def ending(
     `deliveries` includes this one; `waited_seconds` have passed since the first. Transient errors take
     precedence: only missing ground ends in parking, and a rejection beside either is found again by a later delivery.
 
-    A `secondary` movement has a message of its own: its rejection parks nothing. It may wait, since its own message may
-    have said nothing yet, but for no ground that the message's own rejection leaves missing.
+    A `secondary` movement has a message of its own and may be repeated here: one that contradicts its record parks
+    nothing. Another rejection does, since its own message may have said nothing yet. It may wait for the same reason,
+    but for no ground that the message's own rejection leaves missing.
     """
     rejected = next((outcome for outcome in outcomes if isinstance(outcome, Rejected)), None)
     waiting = [outcome for outcome in outcomes if isinstance(outcome, RetryLater)]
@@ -95,6 +96,9 @@ def ending(
         seconds = _delay(later, deliveries, retry)
         leaves = later.ground_missing and waited_seconds + seconds > INBOX_SECONDS_MAX
         return (SentOn if leaves else PutOff)(later, seconds)
+    if rejected is None:
+        refused = (one for one in secondary if isinstance(one, Rejected) and not contradicts_record(one))
+        rejected = next(refused, None) if secondary else None
     if rejected is not None:
         return Parked(rejected)
     return APPLIED if outcomes else IGNORED

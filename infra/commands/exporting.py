@@ -166,8 +166,6 @@ class _Destination:
             parquet.write((row.members or {} for row in rows(self.spool, Form.JSON_LINES)), self.file)
             said, parts, _ = read_heads(heads_of(self.spool))
             write_heads(heads_of(self.file), {**said, "form": self.form.value}, parts, sha256=sha256_of(self.file))
-            for path in (self.spool, heads_of(self.spool)):
-                path.unlink()
         if self.bucket is not None:
             client = target.client("s3")
             try:
@@ -177,6 +175,9 @@ class _Destination:
                 kept = f"{self.file} and {heads_of(self.file)} are kept in this folder, the same command continues"
                 raise unable(f"Not uploaded; {kept}. {sentence(error)}") from error
             for path in (self.file, heads_of(self.file)):
+                path.unlink()
+        if self.spool != self.file:
+            for path in (self.spool, heads_of(self.spool)):
                 path.unlink()
 
 

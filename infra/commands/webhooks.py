@@ -154,8 +154,9 @@ def _read(target: Target, signing: Signing, body: bytes, *, checked: bool) -> Fo
     try:
         webhook = from_request(signing.source, body.decode(), signing.headers).read(terms)
         merchant = _merchant(target, webhook, opens=configured.unlinked_opens)
-        bodies = webhook.bodies(merchant) if merchant else ()
-        events = tuple(read_event(one, TERMS, now=datetime.now(UTC)) for one in bodies)
+        bodies = zip(webhook.events, webhook.bodies(merchant), strict=True) if merchant else ()
+        # What a secondary event says, its own webhook decides.
+        events = tuple(read_event(one, TERMS, now=datetime.now(UTC)) for event, one in bodies if not event.secondary)
     except (Rejected, UnicodeDecodeError) as error:
         if checked:
             why = error.message if isinstance(error, Rejected) else "the file is not UTF-8"

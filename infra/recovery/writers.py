@@ -45,16 +45,17 @@ def stop(
     any of these functions may take, before relying on it.
 
     Raises:
-        MappingError: a mapping was not disabled within five minutes; what can be stopped besides is stopped.
+        MappingError: a mapping was not disabled within five minutes; the tables do not refuse writes yet.
     """
     for name in BY_CALL:
         client.put_function_concurrency(FunctionName=outputs[name], ReservedConcurrentExecutions=0)
+    # Before the tables refuse writes, or what the inbox still brings would fail there.
+    _set(client, outputs, OFF, sleep)
     for output, condition in REFUSING.items():
         arn = dynamodb.describe_table(TableName=outputs[output])["Table"]["TableArn"]
         refusal = {"Sid": "StoppedForRecovery", "Effect": "Deny", "Principal": "*", "Action": WRITES, "Resource": arn}
         policy = {"Version": "2012-10-17", "Statement": [refusal | ({"Condition": condition} if condition else {})]}
         dynamodb.put_resource_policy(ResourceArn=arn, Policy=json.dumps(policy))
-    _set(client, outputs, OFF, sleep)
 
 
 def let_go(

@@ -23,7 +23,19 @@ from tests.support.builders import SHOP
 from tests.support.engines import LOOPBACK
 from tests.support.events import opened
 from tests.support.system import System, forget_the_container
-from tests.support.webhooks import DOMAIN, PERIOD, SHOP_BODY, dispute, invoice, line, order, session, stripe
+from tests.support.webhooks import (
+    DOMAIN,
+    PERIOD,
+    SHOP_BODY,
+    dispute,
+    invoice,
+    line,
+    order,
+    refund,
+    session,
+    stripe,
+    transaction,
+)
 
 __all__ = ["desk"]
 
@@ -129,6 +141,21 @@ def test_what_is_ignored_is_said(desk: Desk, inbox: Inbox, tmp_path: Path) -> No
     assert "7: ignored (test_order); nothing is recorded." in said.stdout
     assert "customer.created: ignored (topic_unused); nothing is recorded." in unused.stdout
     assert len(inbox.bodies) == 2
+
+
+def test_a_refund_in_an_order_that_is_refused_does_not_keep_the_order_from_being_sent(
+    desk: Desk, inbox: Inbox, tmp_path: Path
+) -> None:
+    link(desk)
+    wrong = refund(transaction("9" * 16), transaction("9" * 16))
+    file = tmp_path / "webhook.json"
+    file.write_text(json.dumps(order(financial_status="partially_refunded", refunds=[wrong])))
+    options = ("--topic", "orders/updated", "--shop", DOMAIN, "--timeout", "3", "--wait")
+
+    said = desk.run("emit", "--webhook", "shopify", str(file), *options)
+
+    assert (said.exit_code, len(inbox.bodies)) == (0, 1)
+    assert said.stdout.splitlines()[:2] == ["200: taken into the inbox.", "#2: 100 → 99 credits"]
 
 
 def test_a_shop_that_removed_the_app_is_said_to_close(desk: Desk, inbox: Inbox, tmp_path: Path) -> None:

@@ -602,3 +602,32 @@ def test_a_webhook_that_cannot_be_read_on_the_queue_itself_is_parked_cut_too(lin
 def test_what_is_no_json_is_parked_as_it_came(linked: System) -> None:
     linked.ingest(arrived("not json", origin="nats", subject="evt.shopify.webhook.raw"))
     assert [letter.body for letter in linked.parked()] == ["not json"]
+
+
+@pytest.mark.parametrize("levels", [600, 980, 3000])
+@pytest.mark.parametrize("around", ["[{}]", '{{"data":{}}}', '{{"event_type":"evt.stripe.webhook.raw","data":{}}}'])
+def test_brackets_in_brackets_stop_no_neighbour(linked: System, levels: int, around: str) -> None:
+    body = "{}"
+    for _ in range(levels):
+        body = around.format(body)
+
+    assert linked.ingest(arrived(body), asking("evt.shopify.webhook.order_paid", {"order_id": 1})) == []
+
+    assert (len(linked.parked()), transactions(linked)[-1]) == (1, ("SHOPIFY_ORDER_1", -1))
+
+
+RAW_STRIPE = {"event_type": "evt.stripe.webhook.raw", "payload": {"email": CANARY, "id": "evt_1"}}
+OF_A_WEBHOOK = {
+    "its type twice": json.dumps(RAW_STRIPE).replace('"payload"', '"event_type": "evt.stripe.webhook.raw", "payload"'),
+    "in an envelope without a type": json.dumps({"data": RAW_STRIPE}),
+    "in two of them": json.dumps({"payload": [{"data": RAW_STRIPE}]}),
+    "a number of 5,000 digits": json.dumps(RAW_STRIPE).replace('"evt_1"', "9" * 5000),
+}
+
+
+@pytest.mark.parametrize("body", OF_A_WEBHOOK.values(), ids=OF_A_WEBHOOK)
+def test_what_means_to_hold_a_webhook_is_parked_cut_wherever_it_says_so(linked: System, body: str) -> None:
+    linked.ingest(arrived(body))
+
+    [letter] = linked.parked()
+    assert CANARY not in letter.body

@@ -110,8 +110,12 @@ def test_an_outage_never_parks_a_message(error: RetryLater) -> None:
     assert isinstance(end(NO_ORDER, error, deliveries=10**6, waited_seconds=10**6), PutOff)
 
 
-def test_a_secondary_rejection_parks_nothing() -> None:
-    assert end(APPLIED_BEFORE, secondary=(REFUSED, REFUSED_TOO)) is APPLIED
+def test_a_secondary_movement_that_contradicts_its_record_parks_nothing() -> None:
+    assert end(APPLIED_BEFORE, secondary=(REFUSED, REFUSED)) is APPLIED
+
+
+def test_a_secondary_movement_that_is_refused_otherwise_parks_its_message() -> None:
+    assert end(APPLIED_BEFORE, secondary=(REFUSED, REFUSED_TOO)) == Parked(REFUSED_TOO)
     assert end(REFUSED, secondary=(REFUSED_TOO,)) == Parked(REFUSED)
 
 

@@ -42,7 +42,7 @@ from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.ids import Instant, MerchantId, instant
 from chalicelib.domain.links import Link
 from chalicelib.domain.movements import ORDER_UPDATED, Movement
-from chalicelib.domain.outcomes import Outcome
+from chalicelib.domain.outcomes import Outcome, contradicts_record
 
 AskingPayload = (
     type[MerchantCreated]
@@ -82,8 +82,8 @@ class Event:
     At least one of either. `dropped` names the fields that move nothing and could not be read. `links` are names that
     belong to the merchant from now on, `payment_names` those of payments, which nobody else may have; `paid` are the
     invoices that payments paid, by the payments' names. An event that `closes` reports that the shop has gone, at
-    `occurred_at` if the time is known. `secondary` are movements that have events of their own and are repeated here:
-    what is wrong with them, those report.
+    `occurred_at` if the time is known. `secondary` are movements that have events of their own, and may be repeated
+    here: one that contradicts its record is ignored.
     """
 
     event_type: str
@@ -105,11 +105,11 @@ class Event:
         return (self.movements, *((movement,) for movement in self.secondary)) if self.secondary else (self.movements,)
 
     def refused(self, outcomes: Sequence[Outcome]) -> list[Ignored]:
-        """Return the secondary movements that were rejected; `outcomes` are those of all of them, or none."""
+        """Return the secondary movements that contradict their record; `outcomes` are those of all of them, or none."""
         return [
             Ignored(reason=outcome.code, merchant_id=movement.merchant_id, reference_id=movement.reference_id)
             for movement, outcome in zip(self.secondary, outcomes, strict=False)
-            if isinstance(outcome, Rejected)
+            if isinstance(outcome, Rejected) and contradicts_record(outcome)
         ]
 
 

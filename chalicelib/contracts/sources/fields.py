@@ -44,6 +44,10 @@ def decoded(body: str) -> dict[str, Any]:
         raise Rejected(error.code, error.message) from None
 
 
+INTEGER_DIGITS_MAX = 1_000
+"""Digits of a whole number in a body that is cut to be parked: a longer one decides nothing."""
+
+
 class Repeated(list[Any]):
     """The values of a name that an object has more than once: no field that decides is read from them."""
 
@@ -71,7 +75,12 @@ def _with_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return fields
 
 
-_LENIENT = json.JSONDecoder(object_pairs_hook=_with_repeats, parse_float=Decimal)
+# Python refuses to read whole numbers of more digits, so that nobody waits for them.
+_LENIENT = json.JSONDecoder(
+    object_pairs_hook=_with_repeats,
+    parse_float=Decimal,
+    parse_int=lambda text: int(text) if len(text) <= INTEGER_DIGITS_MAX else None,
+)
 
 
 def as_json(value: Any) -> str:

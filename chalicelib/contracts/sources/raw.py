@@ -102,20 +102,30 @@ def body_to_park(message: Message) -> str:
     """
     try:
         found = decoded_leniently(message.body)
-    except ValueError:
+        source = RAW_TYPES.get(message.subject or "") or _meant(found)
+        return message.body if source is None else as_json(_cut_loosely(source, found, _ENVELOPES_MAX))
+    except (ValueError, RecursionError):
         return message.body
-    source = RAW_TYPES.get(message.subject or "") or _meant(found)
-    return message.body if source is None else as_json(_cut_loosely(source, found, _ENVELOPES_MAX))
 
 
 def _meant(found: Any) -> LinkKind | None:
     """Return whose webhook a body means to hold, None if nobody's."""
-    if isinstance(found, list):
-        return next((source for one in found if (source := _meant(one)) is not None), None)
-    if not isinstance(found, dict):
-        return None
-    by_type = (RAW_TYPES[one] for name in _TYPE_NAMES if isinstance(one := found.get(name), str) and one in RAW_TYPES)
-    return next(by_type, None) or _of_bus(found)
+    envelopes = [found] if isinstance(found, dict) else found if isinstance(found, list) else []
+    for _ in range(_ENVELOPES_MAX):
+        # A name that is there twice has all its values in a list.
+        envelopes = [each for one in envelopes for each in (one if isinstance(one, list) else [one])]
+        envelopes = [one for one in envelopes if isinstance(one, dict)]
+        for envelope in envelopes:
+            types = (one for name in _TYPE_NAMES for one in _each(envelope.get(name)))
+            named = (RAW_TYPES[one] for one in types if isinstance(one, str) and one in RAW_TYPES)
+            if (source := next(named, None) or _of_bus(envelope)) is not None:
+                return source
+        envelopes = [envelope[name] for envelope in envelopes for name in _BODIES if name in envelope]
+    return None
+
+
+def _each(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _cut_loosely(source: LinkKind, value: Any, deeper: int) -> Any:

@@ -188,11 +188,12 @@ def _settled(order: Fields, order_id: str) -> list[Part]:
     found: list[Part] = []
     for refund in order.each("refunds"):
         # What is wrong with a refund, its own webhook reports; it does not keep the order from being charged.
+        named = order_id
         try:
-            refund_id = number(refund, "id", "Refund")
+            named = refund_id = number(refund, "id", "Refund")
             amount = _refunded(refund, refund_id)
         except Rejected as error:
-            found.append(Unused(reason=error.code, field=error.field, reference_id=order_id))
+            found.append(Unused(reason=error.code, field=error.field, reference_id=named))
             continue
         if not isinstance(amount, Unused) and amount[0] > 0:
             found.append(replace(_refund_event(refund_id, order_id, amount), secondary=True))
