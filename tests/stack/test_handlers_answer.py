@@ -57,7 +57,7 @@ class Package:
     def answer(self, function: str, handler: str, event: Mapping[str, Any], *, whole: bool = False, **more: str) -> Any:
         """Return what `handler` answers to a raw event, in the environment of the deployed `function` and `more`.
 
-        `whole`: all routes were registered for it, as for one of the API that is not a merchant's; `app` never is loaded.
+        `whole`: all routes were registered for it, as for one that is not a merchant's. `app` is never loaded.
         """
         deployed = self.stack.description.functions[function]
         configuration = self.stack.lambdas.get_function_configuration(FunctionName=deployed)
