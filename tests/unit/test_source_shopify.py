@@ -310,7 +310,7 @@ def test_a_refund_within_an_order_that_cannot_be_read_is_ignored_with_its_reason
     wrong: dict[str, Any], code: Code
 ) -> None:
     [unused] = came("orders/updated", order(refunds=[refund(wrong)])).unused
-    assert (unused.reason, unused.reference_id) == (code, str(ORDER_ID))
+    assert (unused.reason, unused.reference_id) == (code, str(REFUND_ID))
 
 
 def test_refunds_within_a_paid_order_wait_for_their_own_webhook() -> None:
