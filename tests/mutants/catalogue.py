@@ -605,9 +605,14 @@ MUTANTS = (
         ),
     ),
     _mutant(
-        "a refund within its order parks the order's message",
+        "a recorded refund within its order parks the order's message",
         (ENDING, "next((outcome for outcome in outcomes if", "next((outcome for outcome in (*outcomes, *secondary) if"),
         tests="tests/unit/test_ending.py",
+    ),
+    _mutant(
+        "a refund that is refused within its order is dropped",
+        (ENDING, "next(refused, None) if secondary else None", "None"),
+        tests="tests/functions/test_webhook_refunds.py",
     ),
     _mutant(
         "missing ground parked at once", (ENDING, "waited_seconds >= retry.total_seconds:", "waited_seconds >= 0:")
