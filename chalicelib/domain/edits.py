@@ -57,19 +57,15 @@ def left(order: Transaction, tally: Tally | None) -> int:
 def version(movement: OrderMovement, order: Transaction, tally: Tally | None) -> Edit | Duplicate | Rejected:
     """Return what an order's event asks for where the order is recorded: an edit, if it is of a newer version.
 
-    An older version is a duplicate, and so is a newer one that names no lines where the order is charged by those it
-    had. An event without a version, or with the newest one again, is compared as any other repeat: if the charge
-    differs, nothing decides which of the two counts.
+    An older version is a duplicate. An event without a version, or with the newest one again, is compared as any other
+    repeat: if the charge differs, nothing decides which of the two counts.
     """
     seen, asked = newest(order, tally), _charge(movement, order)
     if movement.updated_at is not None and seen.updated_at is not None and movement.updated_at < seen.updated_at:
         return Duplicate(order)
-    basis = _policy(order.metadata).basis
     if asked is None or movement.updated_at in (None, seen.updated_at):
         return Duplicate(order) if asked == seen.charged else compare(movement, order)
-    if basis is Basis.ITEM and not movement.lines_stated and asked != seen.charged:
-        return Duplicate(order)
-    if asked == seen.charged and movement.total is None and basis is Basis.ORDER:
+    if asked == seen.charged and movement.total is None and _policy(order.metadata).basis is Basis.ORDER:
         return Duplicate(order)  # Neither its charge nor its total can be another, so its time need not be known.
     return _step(order, tally, updated_at=movement.updated_at, charged=asked, total=movement.total)
 

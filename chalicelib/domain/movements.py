@@ -102,8 +102,7 @@ class OrderMovement(Movement):
     """An order with its number of `lines` and, where known, its `total` money; `policy` says what it asks for.
 
     `updated` marks an `evt.order.updated`, which never contradicts an earlier charge. `updated_at` is the
-    time of this version of the order, None where the event does not state it. Without `lines_stated` the event names
-    no lines: it counts as one, but says nothing against an order that has more.
+    time of this version of the order, None where the event does not state it.
     """
 
     policy: Policy
@@ -111,7 +110,6 @@ class OrderMovement(Movement):
     total: Decimal | None = None
     updated: bool = False
     updated_at: Instant | None = None
-    lines_stated: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

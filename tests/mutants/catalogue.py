@@ -371,11 +371,6 @@ MUTANTS = (
         tests="tests/unit/test_edits.py",
     ),
     _mutant(
-        "an edit by lines that nobody named",
-        (EDITS, "basis is Basis.ITEM and not movement.lines_stated", "False"),
-        tests="tests/unit/test_edits.py",
-    ),
-    _mutant(
         "a balance below zero",
         (MOVING, "return -min(requested, account.balance)", "return -requested"),
     ),

@@ -46,7 +46,6 @@ class Ask:
     credits: int = 0
     of_settings: bool = False
     lines: int = 1
-    lists_lines: bool = True
     total: str | None = None
     updated: bool = False
     order: str | None = None
@@ -116,11 +115,6 @@ def charge(policy: str, ask: Ask) -> int | None:
     return max(fixed, int(share.quantize(Decimal(1), rounding=ROUND_HALF_UP)), int(words[4]))
 
 
-def says_nothing_of_lines(ask: Ask, policy: str) -> bool:
-    """Whether an order is charged by its lines, and this event of it lists none."""
-    return not ask.lists_lines and policy.split(" ")[1] == "item"
-
-
 def policy_of(environment: Mapping[str, str]) -> str:
     """Return the policy of an environment as it is recorded."""
     direction = environment.get("ORDER_CREDIT_DIRECTION", DECREASE)
@@ -152,7 +146,7 @@ def verdict(ask: Ask, row: Row) -> str:
     if ask.type == "TRIAL":
         return SAME
     if ask.type == "ORDER_PAID":
-        if charge(kept["policy"], ask) == row["requested"] or says_nothing_of_lines(ask, kept["policy"]):
+        if charge(kept["policy"], ask) == row["requested"]:
             return SAME
         return CHANGED if ask.updated or kept.get("source") == UPDATED else CONFLICT
     if ask.type == "REFUND":

@@ -107,7 +107,7 @@ class Order:
     aliases: tuple[str, ...] = ()
 
 
-def order_ask(merchant: str, order: Order, *, updated: bool = False, lists_lines: bool = True) -> Ask:
+def order_ask(merchant: str, order: Order, *, updated: bool = False) -> Ask:
     """Return the ask of an order."""
     kept: dict[str, Any] = {"lines": order.lines}
     if order.total is not None:
@@ -124,7 +124,6 @@ def order_ask(merchant: str, order: Order, *, updated: bool = False, lists_lines
         type="ORDER_PAID",
         reference=str(order.id),
         lines=order.lines,
-        lists_lines=lists_lines,
         total=order.total,
         updated=updated,
         at=order.at,
@@ -135,10 +134,9 @@ def order_ask(merchant: str, order: Order, *, updated: bool = False, lists_lines
 
 def paid(merchant: str, orders: Sequence[Order], *, updated: bool = False) -> Letter:
     """Return the event of one order, or of several that were paid together."""
-    bare = len(orders) == 1 and orders[0].lines == 1
-    asks = tuple(order_ask(merchant, order, updated=updated, lists_lines=not bare) for order in orders)
+    asks = tuple(order_ask(merchant, order, updated=updated) for order in orders)
     payload: dict[str, Any] = {"merchant_id": merchant}
-    if bare:
+    if len(orders) == 1 and orders[0].lines == 1:
         payload |= _said(
             order_id=orders[0].id,
             total=orders[0].total,

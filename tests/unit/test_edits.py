@@ -408,26 +408,3 @@ def test_in_any_order_the_end_is_the_charge_of_the_newest_version(
     assert findings(store) == []
     again = settle(store, movements, now=NOON)
     assert all(isinstance(outcome, Duplicate) for outcome in again)
-
-
-def unlisted(hour: int | None, *, updated: bool = False) -> OrderMovement:
-    """Return a version that names no lines."""
-    time = None if hour is None else at(hour)
-    return replace(order("1", policy=TEN_PER_ITEM, at=time, updated=updated), lines_stated=False)
-
-
-@pytest.mark.parametrize("hour", [14, 16])
-@pytest.mark.parametrize("updated", [False, True])
-def test_a_version_that_names_no_lines_edits_no_charge_by_lines(hour: int, *, updated: bool) -> None:
-    store = ledger([order("1", policy=TEN_PER_ITEM, lines=3, at=at(15))])
-
-    [outcome] = settle(store, [unlisted(hour, updated=updated)], now=NOON)
-
-    assert outcome == Duplicate(store.history(SHOP)[-1])
-    assert transactions(store) == [("TRIAL", 100), ("ORDER_PAID", -30)]
-
-
-def test_an_order_that_named_no_lines_is_charged_by_those_of_a_newer_version() -> None:
-    store = ledger([unlisted(15)], [order("1", policy=TEN_PER_ITEM, lines=3, at=at(16))], [unlisted(16)])
-
-    assert transactions(store)[1:] == [("ORDER_PAID", -10), ("ORDER_EDITED", -20)]

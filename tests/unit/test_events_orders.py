@@ -53,7 +53,6 @@ def test_an_order_is_recorded_with_the_policy_of_the_settings() -> None:
             lines=1,
             total=Decimal("199.90"),
             metadata={"lines": 1, "total": "199.9", "currency": "EUR"},
-            lines_stated=False,
         )
     ]
 

@@ -152,7 +152,6 @@ class OrderPaid(OrderEntry, Payload):
                 total=total,
                 updated=self.updated,
                 updated_at=updated_at,
-                lines_stated=bool(self.order_items),
             )
             found.append(known_by(map(order_key, others), order))
         return found
