@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 from random import Random
+from threading import Lock
 from typing import Any
 
 from chalicelib.adapters.dynamodb.figures import DynamoDBFigures
@@ -41,6 +42,25 @@ TORN_SECONDS = 30.0
 STEP_SECONDS = 10.0
 RECONCILING_SECONDS = 300.0
 TEARS = ("whole", "account behind", "account ahead", "gaps")
+
+
+class OneAtATime:
+    """A client that one thread uses at a time: tables in memory bear no second one, and `agree` looks ahead in one."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._lock = Lock()
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._client, name)
+        if not callable(found):
+            return found
+
+        def asked(*arguments: Any, **named: Any) -> Any:
+            with self._lock:
+                return found(*arguments, **named)
+
+        return asked
 
 
 def judge_restored(world: World) -> None:
@@ -108,7 +128,8 @@ def _restore(world: World) -> None:
 
     tables = Ledger(credits=CREDITS, transactions=TRANSACTIONS)
     # All of them first: what is torn of a merchant is removed only after it was named.
-    torn = list(agree(client, tables, at=datetime.fromtimestamp(moment, UTC), at_once=1))
+    single: Any = OneAtATime(client)
+    torn = list(agree(single, tables, at=datetime.fromtimestamp(moment, UTC), at_once=1))
     world.clock.advance_to(world.clock.now + STEP_SECONDS)
     for each in torn:
         if each.kept:
