@@ -262,7 +262,7 @@ class Batch:
         logger.info("closed" if account.closed else "open", merchant_id=merchant_id, version=account.version)
 
     def _settled(self, event: Event, secondary: Sequence[Outcome]) -> None:
-        """Count what was dropped, ignored, and refused of `secondary`, of an event whose message does not come back."""
+        """Count what an event dropped, ignored, and ignored of `secondary`, whose message does not come back."""
         self._dropped.update(event.dropped)
         for one in (*event.ignored, *event.refused(secondary)) if event.secondary else event.ignored:
             self._ignored[one.reason] += 1

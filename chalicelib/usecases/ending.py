@@ -76,8 +76,8 @@ def ending(
     `deliveries` includes this one; `waited_seconds` have passed since the first. Transient errors take
     precedence: only missing ground ends in parking, and a rejection beside either is found again by a later delivery.
 
-    A `secondary` movement has a message of its own and may be repeated here: one that contradicts its record parks
-    nothing. Another rejection does, since its own message may have said nothing yet. It may wait for the same reason,
+    A `secondary` movement also comes in another message. One that contradicts its record parks nothing, since this
+    message only repeats it. Any other rejection parks the message, since it may be the only report. It may wait, too,
     but for no ground that the message's own rejection leaves missing.
     """
     rejected = next((outcome for outcome in outcomes if isinstance(outcome, Rejected)), None)

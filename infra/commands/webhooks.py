@@ -155,7 +155,7 @@ def _read(target: Target, signing: Signing, body: bytes, *, checked: bool) -> Fo
         webhook = from_request(signing.source, body.decode(), signing.headers).read(terms)
         merchant = _merchant(target, webhook, opens=configured.unlinked_opens)
         bodies = zip(webhook.events, webhook.bodies(merchant), strict=True) if merchant else ()
-        # What a secondary event says, its own webhook decides.
+        # Nobody waits for secondary events: they also come as webhooks of their own.
         events = tuple(read_event(one, TERMS, now=datetime.now(UTC)) for event, one in bodies if not event.secondary)
     except (Rejected, UnicodeDecodeError) as error:
         if checked:

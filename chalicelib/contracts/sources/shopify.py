@@ -187,7 +187,7 @@ def _settled(order: Fields, order_id: str) -> list[Part]:
     """Return the order's refunds whose money has moved: one that was pending at first is reported only here."""
     found: list[Part] = []
     for refund in order.each("refunds"):
-        # What is wrong with a refund, its own webhook reports; it does not keep the order from being charged.
+        # A refund that cannot be read does not keep its order from being charged.
         named = order_id
         try:
             named = refund_id = number(refund, "id", "Refund")

@@ -55,7 +55,7 @@ class SourceTerms:
 class Unused:
     """A webhook, or a part of it, that moves nothing by rule: why, and the `field` that decided.
 
-    A `Code` is the reason where a part cannot be read that has a webhook of its own, which reports it.
+    The reason is a `Code` where it is a part that cannot be read, and that Shopify also sends as its own webhook.
     """
 
     reason: UnusedReason | Code
@@ -67,7 +67,7 @@ class Unused:
 class SourceEvent:
     """An event of ours that a webhook translates to; `payload` is JSON and names no merchant yet.
 
-    A `secondary` one has a webhook of its own, which reports what is wrong with it.
+    A `secondary` one also comes as its own webhook, before or after this one.
     """
 
     event_type: str
