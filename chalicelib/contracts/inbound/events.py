@@ -101,7 +101,7 @@ class Event:
 
     @property
     def requests(self) -> tuple[tuple[Movement, ...], ...]:
-        """The groups in which its movements are posted: each secondary one alone, so that a fault in it stops no other."""
+        """The groups in which its movements are posted: each secondary one alone, so its faults stop no other."""
         return (self.movements, *((movement,) for movement in self.secondary)) if self.secondary else (self.movements,)
 
     def refused(self, outcomes: Sequence[Outcome]) -> list[Ignored]:
