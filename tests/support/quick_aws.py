@@ -8,10 +8,13 @@ What they do without it, where tests spend their time:
 
 - A botocore session reads its services' models itself and writes the classes of its clients, and PynamoDB makes a
   session for each connection: here all sessions share one loader and the classes.
+- A session looks up the newer name of each event that it registers a handler of, and whether the handler takes
+  keywords: both are the same in all sessions.
 - moto registers each of its addresses with `responses`, for programs that ask AWS without botocore: there are none.
 - It looks for each of the ten types that an attribute may have under three names, where a value has one.
 - It reads a number again for each comparison, and sorts all items of a table by such comparisons for each query.
-- It reads an update's expression each time, and counts its clauses at each of its nodes.
+- It reads an update's expression each time, counts its clauses at each of its nodes, and asks each node ten times, with
+  the slow test of abstract classes, what it is.
 - It measures the whole item for each attribute that an item gets.
 - It copies the history of a table's stream before each transaction, in case it has to undo it.
 """
@@ -26,7 +29,7 @@ from functools import cache, lru_cache
 from types import SimpleNamespace
 from typing import Any, cast
 
-from botocore import loaders, session, xform_name
+from botocore import hooks, loaders, session, xform_name
 from botocore.client import ClientCreator
 from botocore.endpoint import Endpoint
 from botocore.model import OperationModel
@@ -37,7 +40,7 @@ from moto.core.serialize import ResponseSerializer
 from moto.dynamodb.exceptions import ItemSizeTooLarge
 from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
 from moto.dynamodb.models.table import StreamShard, Table
-from moto.dynamodb.parsing.ast_nodes import DepthFirstTraverser, UpdateExpression  # type: ignore[attr-defined]
+from moto.dynamodb.parsing.ast_nodes import DepthFirstTraverser, Node, UpdateExpression  # type: ignore[attr-defined]
 from moto.dynamodb.parsing.expressions import UpdateExpressionParser  # type: ignore[attr-defined]
 from moto.dynamodb.parsing.validators import ActionCountValidator, UpdateExpressionValidator
 from moto.dynamodb.responses import DynamoHandler
@@ -59,6 +62,7 @@ _ITEM_BYTES_MAX = 405_000
 _number = lru_cache(maxsize=1 << 16)(Decimal)
 _cast_slowly: Callable[..., Any] = vars(DynamoType)["cast_value"].fget
 _slowly: Callable[..., Any] = ResponseSerializer.get_value
+_is = cast("Callable[[type, Any], bool]", cache(issubclass))
 
 
 def _quickly(self: Any, value: Any, key: str, shape: Any) -> Any:
@@ -120,16 +124,37 @@ def _but_counting(self: UpdateExpressionValidator) -> list[DepthFirstTraverser]:
     return [each for each in _all_processors(self) if not isinstance(each, ActionCountValidator)]
 
 
-def _of_processor(self: Any) -> Any:
+def _traversed(self: Any, node: Any, child_id: int = -1) -> Any:
+    if not _is(type(node), Node):
+        return node
+    parent = node.parent
+    for place, child in enumerate(node.children or ()):
+        self.pre_processing_of_child(node, place)
+        self.traverse_node_recursively(child, place)
     if "_nodes" not in vars(self):
         self._nodes = tuple(self._processing_map())
-    return self._nodes
+    if _is(type(node), self._nodes):
+        node = self.process(node)
+        node.parent = parent
+        if parent:
+            parent.children[child_id] = node
+    return node
 
 
 def _client_class(self: ClientCreator, service: str, model: object) -> type:
     if service not in _client_classes:
         _client_classes[service] = _client_class_anew(self, service, model)
     return _client_classes[service]
+
+
+def _named(self: hooks.EventAliaser, event: str) -> str:
+    if event not in _names:
+        _names[event] = _named_anew(self, event)
+    return _names[event]
+
+
+def _takes_keywords(handler: Any) -> Any:
+    return _keywords_of(getattr(handler, "__func__", handler))
 
 
 def _watching(self: Endpoint, event: str) -> list[Callable[..., Any]]:
@@ -181,10 +206,15 @@ setattr(UpdateExpressionParser, "make", staticmethod(_parsed))  # noqa: B010 - t
 setattr(UpdateExpression, "__deepcopy__", _copied_expression)  # noqa: B010 - the same
 _all_processors: Callable[..., list[DepthFirstTraverser]] = UpdateExpressionValidator.get_ast_processors
 setattr(UpdateExpressionValidator, "get_ast_processors", _but_counting)  # noqa: B010 - the same
-setattr(DepthFirstTraverser, "nodes_to_be_processed", _of_processor)  # noqa: B010 - the same
+setattr(DepthFirstTraverser, "traverse_node_recursively", _traversed)  # noqa: B010 - the same
 _client_classes: dict[str, type] = {}
 _client_class_anew: Callable[..., type] = vars(ClientCreator)["_create_client_class"]
 setattr(ClientCreator, "_create_client_class", _client_class)  # noqa: B010 - the same
+_names: dict[str, str] = {}
+_named_anew: Callable[..., str] = vars(hooks.EventAliaser)["_alias_event_name"]
+setattr(hooks.EventAliaser, "_alias_event_name", _named)  # noqa: B010 - the same
+_keywords_of = lru_cache(maxsize=1 << 10)(vars(hooks)["accepts_kwargs"])
+setattr(hooks, "accepts_kwargs", _takes_keywords)  # noqa: B010 - a function, as far as mypy knows
 setattr(DynamoType, "cast_value", property(_cast_quickly))  # noqa: B010 - a property, as far as mypy knows
 setattr(Table, "all_items", _all_items)  # noqa: B010 - a method, as far as mypy knows
 setattr(Table, "sorted_items", _sorted_items)  # noqa: B010 - the same
