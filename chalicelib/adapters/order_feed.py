@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.adapters.dynamodb.faults import raise_if_transient, transient_faults
+from chalicelib.contracts.order_files import Form, OrderFile
 from chalicelib.domain.errors import Code, RetryLater
-from chalicelib.domain.ids import Instant, instant
-from chalicelib.usecases.comparing import FeedFile
+from chalicelib.domain.ids import Instant, MerchantId, instant
+from chalicelib.usecases.comparing import FeedFile, FileChangedError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+    from chalicelib.domain.source_orders import FilePosition
 
 REPORTS = "order-reports/"
 """Where the bucket has the reports."""
@@ -24,12 +27,7 @@ UNFINISHED = f"{REPORTS}unfinished.sqlite"
 CHUNK_BYTES = 256 * 1024
 FILES_MAX = 100_000
 """Files that a call looks at, in the order of their names."""
-ENDINGS = (".csv", ".jsonl", ".ndjson")
 _CHANGED = frozenset({"PreconditionFailed", "NoSuchKey"})
-
-
-class Changed(Exception):  # noqa: N818 - no error: another version is compared instead
-    """The file was replaced or removed while it was being read."""
 
 
 class OrderFeed:
@@ -59,12 +57,16 @@ class OrderFeed:
         folder, slash, _ = file.name.removeprefix(self._prefix).rpartition("/")
         return folder.rpartition("/")[2] if slash else ""
 
-    def chunks(self, file: FeedFile, position: int) -> Iterator[bytes]:
-        """Yield the file's bytes from a position on.
+    def rows(self, file: FeedFile, merchant: MerchantId | None, place: "FilePosition") -> OrderFile:
+        """Return the file, to be read from a place on; its orders are the merchant's, or each line states whose.
 
-        Raises:
-            Changed: it is another version now.
+        Reading it raises `FileChangedError` if it is another version now.
         """
+        form = Form.named(file.name)
+        assert form is not None, "the feed lists no other files"
+        return OrderFile(self._chunks(file, place.position), form, merchant, place)
+
+    def _chunks(self, file: FeedFile, position: int) -> Iterator[bytes]:
         if position >= file.size:
             return
         try:
@@ -74,7 +76,7 @@ class OrderFeed:
             yield from answer["Body"].iter_chunks(CHUNK_BYTES)
         except ClientError as error:
             if error.response["Error"]["Code"] in _CHANGED:
-                raise Changed from error
+                raise FileChangedError from error
             raise_if_transient(error, "the feed")
             raise
         except BotoCoreError as error:
@@ -131,7 +133,7 @@ class OrderFeed:
 
 
 def _has_orders(file: FeedFile) -> bool:
-    return file.name.lower().endswith(ENDINGS) and not file.name.startswith(REPORTS)
+    return Form.named(file.name) is not None and not file.name.startswith(REPORTS)
 
 
 def report_name(file: FeedFile) -> str:

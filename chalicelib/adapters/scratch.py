@@ -7,8 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
+from chalicelib.contracts.order_events import line_of
 from chalicelib.domain.ids import Instant, MerchantId
-from chalicelib.domain.source_orders import FilePosition
+from chalicelib.domain.source_orders import Difference, FilePosition
 from chalicelib.usecases.comparing import Bookmark, FeedFile
 
 REPORTED_MAX = 100_000
@@ -71,15 +72,15 @@ class Scratch:
         self.connection.commit()
         self.connection.close()
 
-    def add(self, lines: Iterable[str]) -> None:
+    def add(self, differences: Iterable[Difference]) -> None:
         """Keep differences, `REPORTED_MAX` at most."""
-        for line in lines:
+        for difference in differences:
             if self._differences < REPORTED_MAX:
-                self.connection.execute("INSERT INTO difference (line) VALUES (?)", (line,))
+                self.connection.execute("INSERT INTO difference (line) VALUES (?)", (line_of(difference),))
                 self._differences += 1
 
     def differences(self) -> Iterator[str]:
-        """Yield the kept differences in their order."""
+        """Yield the kept differences in their order, as lines of JSON Lines."""
         for (line,) in self.connection.execute("SELECT line FROM difference ORDER BY place"):
             yield line
 

@@ -1,14 +1,11 @@
 """Differences between a shop's orders and the ledger, for programs, with the events that correct them."""
 
 import json
-from collections.abc import Callable
 from contextlib import suppress
-from functools import cached_property
 from typing import Any
 from uuid import UUID, uuid5
 
 from chalicelib.contracts.event_types import ORDER_PAID, ORDER_REFUNDED
-from chalicelib.contracts.letters import Letter
 from chalicelib.contracts.values import money_text
 from chalicelib.domain.ids import shop_id
 from chalicelib.domain.source_orders import Difference, DifferenceKind, SourceOrder, SourceRefund
@@ -71,29 +68,6 @@ def _refund_payload(order: SourceOrder, refund: SourceRefund) -> dict[str, Any]:
         if order.total is not None:
             payload["order_total"] = money_text(order.total)
     return payload
-
-
-class ParkedOrders:
-    """The orders that parked events name. `look` passes every letter to a predicate, once and only if it is needed."""
-
-    def __init__(self, look: Callable[[Callable[[Letter], bool]], object]) -> None:
-        self._look = look
-
-    def holds(self, merchant: str, order_id: str) -> bool:
-        """Return whether a parked event of the merchant names this order."""
-        return order_id in self._orders.get(merchant, ())
-
-    @cached_property
-    def _orders(self) -> dict[str, set[str]]:
-        found: dict[str, set[str]] = {}
-
-        def seen(letter: Letter) -> bool:
-            if letter.merchant_id is not None:
-                found.setdefault(letter.merchant_id, set()).update(orders_named(letter.body))
-            return False
-
-        self._look(seen)
-        return found
 
 
 def orders_named(body: str) -> set[str]:

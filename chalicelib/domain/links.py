@@ -44,6 +44,11 @@ class Link:
         return self.label or self.name.partition(":")[2]
 
 
+def link_name(kind: LinkKind, name: str) -> str:
+    """Return the name under which a link says whose a shop, a customer or a payment is."""
+    return f"{kind}:{name}"
+
+
 def link_name_of(text: str) -> str:
     """Return a link's name as it is kept: the kind, a colon, a shop's domain in lower case or a customer's id.
 
@@ -53,9 +58,9 @@ def link_name_of(text: str) -> str:
     kind, _, name = text.strip().partition(":")
     match kind.lower():
         case LinkKind.SHOPIFY if SHOP_DOMAIN.fullmatch(name.lower()):
-            return f"{LinkKind.SHOPIFY}:{name.lower()}"
+            return link_name(LinkKind.SHOPIFY, name.lower())
         case LinkKind.STRIPE if _CUSTOMER.fullmatch(name):
-            return f"{LinkKind.STRIPE}:{name}"
+            return link_name(LinkKind.STRIPE, name)
     raise ValueError("a link is named shopify: and a shop's domain, or stripe: and a customer's id")
 
 

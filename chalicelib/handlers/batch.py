@@ -10,13 +10,12 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.adapters.queues import Later
-from chalicelib.contracts.inbound.events import OPENING, Event, read_event
+from chalicelib.contracts.inbound.events import Event, read_event
 from chalicelib.contracts.inbound.messages import Message
 from chalicelib.contracts.sources.raw import RawWebhook, body_to_park, held_webhook
 from chalicelib.contracts.sources.webhooks import PRIVACY
 from chalicelib.domain.errors import Code, NewerForm, Rejected, RetryLater
-from chalicelib.domain.ids import Instant, MerchantId
-from chalicelib.domain.movements import TRIAL_KEY, Movement
+from chalicelib.domain.movements import Movement
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
 from chalicelib.ports import CallTime
 from chalicelib.settings import Settings
@@ -238,28 +237,21 @@ class Batch:
         if event.links or event.payment_names or event.paid:
             write = for_posting.linking().write
             faults += write(event.links, event.payment_names, event.merchant_id, paid=event.paid)
-        # Whoever opens an account that is there may have come back, without a second trial; an order brings none back.
-        again = [
-            movement
-            for movement, outcome in zip(event.movements, outcomes, strict=False)
-            if event.event_type in OPENING and movement.key == TRIAL_KEY and isinstance(outcome, Duplicate)
-        ]
         try:
-            if event.closes and event.merchant_id is not None:
-                self._set_closed(event.merchant_id, at=event.occurred_at, closed=True)
-            for movement in again:
-                self._set_closed(movement.merchant_id, at=movement.occurred_at, closed=False)
+            if event.opens or event.closes:
+                self._close_or_reopen(event, outcomes)
         except RetryLater as error:
             faults.append(error)
         return faults
 
-    def _set_closed(self, merchant_id: MerchantId, *, at: Instant | None, closed: bool) -> None:
-        from chalicelib.usecases.overriding import set_closed
+    def _close_or_reopen(self, event: Event, outcomes: Sequence[Outcome]) -> None:
+        from chalicelib.usecases.overriding import closure_reports, set_closed
 
-        account = set_closed(
-            for_posting.ledger(), merchant_id, closed=closed, at=at, correlation_id=None, time=self._call
-        )
-        logger.info("closed" if account.closed else "open", merchant_id=merchant_id, version=account.version)
+        gone = event.merchant_id if event.closes else None
+        for report in closure_reports(event.movements, outcomes, opens=event.opens, gone=gone, at=event.occurred_at):
+            account = set_closed(for_posting.ledger(), report, time=self._call)
+            state = "closed" if account.closed else "open"
+            logger.info(state, merchant_id=account.merchant_id, version=account.version)
 
     def _settled(self, event: Event, secondary: Sequence[Outcome]) -> None:
         """Count what an event dropped, ignored, and ignored of `secondary`, whose message does not come back."""

@@ -10,15 +10,9 @@ if TYPE_CHECKING:
 
     from chalicelib.adapters.order_feed import OrderFeed
     from chalicelib.adapters.scratch import Scratch
-    from chalicelib.domain.ids import MerchantId
-    from chalicelib.ports import CallTime
-    from chalicelib.usecases.comparing import Bookmark, FeedFile
+    from chalicelib.usecases.comparing import Bookmark, Comparing, FeedFile
 
 DIFFERENCES = "credits_match_differences"
-MARGIN_SECONDS = 90.0
-"""The last seconds of a call are for keeping an unfinished comparison: no read is begun in them."""
-FILES_DAYS = 7
-"""Files older than this are no longer looked at."""
 
 blueprint = Blueprint(__name__)
 
@@ -42,12 +36,12 @@ def match_orders(event: CloudWatchEvent) -> dict[str, Any]:
     if feed is None:
         logger.info("no feed of orders", setting="ORDERS_BUCKET")
         return {"configured": False, "compared": [], "unfinished": None}
-    time = for_posting.call_time(event.context)
+    comparing = for_orders.comparing(feed, for_posting.call_time(event.context))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "comparison.sqlite"
         try:
-            for file in _files(feed, path):
-                summary = _compared(feed, file, path, time)
+            for file in _files(feed, comparing, path):
+                summary = _compared(feed, comparing, file, path)
                 if summary is None:
                     unfinished = file.name
                     break
@@ -58,51 +52,47 @@ def match_orders(event: CloudWatchEvent) -> dict[str, Any]:
     return {"configured": True, "compared": compared, "unfinished": unfinished}
 
 
-def _files(feed: "OrderFeed", path: "Path") -> "Iterator[FeedFile]":
-    """Yield the file of the unfinished comparison, whose scratch is then at `path`, and those that nobody began."""
-    from datetime import UTC, datetime, timedelta
-
+def _files(feed: "OrderFeed", comparing: "Comparing", path: "Path") -> "Iterator[FeedFile]":
+    """Yield the files to be compared. At `path` is the scratch of the one that was begun, for the others nothing."""
     from chalicelib.adapters.scratch import Scratch
-    from chalicelib.domain.ids import instant
 
     begun = None
     if feed.fetch_unfinished(path):
         with Scratch(path) as scratch:
-            begun = scratch.bookmark()
-    if begun is not None:
-        yield begun.file
-    for file in feed.files(instant(datetime.now(UTC) - timedelta(days=FILES_DAYS))):
-        path.unlink(missing_ok=True)
-        if begun is None or file != begun.file:
-            yield file
+            bookmark = scratch.bookmark()
+            begun = bookmark.file if bookmark else None
+    for file in comparing.files(begun):
+        if file != begun:
+            path.unlink(missing_ok=True)
+        yield file
 
 
-def _compared(feed: "OrderFeed", file: "FeedFile", path: "Path", time: "CallTime") -> dict[str, Any] | None:
+def _compared(feed: "OrderFeed", comparing: "Comparing", file: "FeedFile", path: "Path") -> dict[str, Any] | None:
     """Compare a file as far as the call's time allows; return its report's summary, None if it is not finished.
 
     Raises:
         RetryLater: something did not answer; the comparison so far is kept.
     """
-    from chalicelib.adapters.order_feed import Changed
     from chalicelib.adapters.scratch import Scratch
     from chalicelib.domain.errors import RetryLater
-    from chalicelib.telemetry import gauge, logger
+    from chalicelib.telemetry import gauge
+    from chalicelib.usecases.comparing import FileChangedError, UnlinkedFolderError
 
-    merchant, fault = _merchant(feed.owner(file))
-    if fault:
+    try:
+        merchant = comparing.owner(file)
+    except UnlinkedFolderError as error:
         # Without a report: once the shop is linked, it is compared.
         gauge(DIFFERENCES, 1)
-        logger.warning("orders not matched", file=file.name, reason=fault)
-        return {"file": file.name, "total": 1, "fault": fault}
+        return _not_compared(file, str(error), total=1)
     try:
         with Scratch(path) as scratch:
-            bookmark = _advanced(feed, scratch, file, merchant, time)
+            bookmark = comparing.advance(file, merchant, scratch)
             if bookmark.finished:
                 return _reported(feed, scratch, bookmark, path.with_suffix(".jsonl"))
-    except Changed:
-        logger.warning("orders not matched", file=file.name, reason="replaced meanwhile")
+    except FileChangedError:
+        summary = _not_compared(file, "replaced meanwhile", total=0)
         feed.forget_unfinished()
-        return {"file": file.name, "total": 0, "fault": "replaced meanwhile"}
+        return summary
     except RetryLater:
         feed.keep_unfinished(path)
         raise
@@ -110,60 +100,11 @@ def _compared(feed: "OrderFeed", file: "FeedFile", path: "Path", time: "CallTime
     return None
 
 
-def _advanced(
-    feed: "OrderFeed", scratch: "Scratch", file: "FeedFile", merchant: "MerchantId | None", time: "CallTime"
-) -> "Bookmark":
-    """Return how far the comparison has come when it is finished or the time is over."""
-    from datetime import UTC, datetime
+def _not_compared(file: "FeedFile", why: str, *, total: int) -> dict[str, Any]:
+    from chalicelib.telemetry import logger
 
-    from chalicelib.contracts.order_events import ParkedOrders, line_of
-    from chalicelib.contracts.order_files import Form, OrderFile
-    from chalicelib.domain.errors import RetryLater
-    from chalicelib.usecases.comparing import Bookmark, compare
-    from chalicelib.usecases.matching import Matching
-    from chalicelib.wiring import for_orders
-
-    form = Form.named(file.name)
-    assert form is not None, "the feed lists no other files"
-    bookmark = scratch.bookmark() or Bookmark(file=file, begun_at=time.now())
-    counts, found = bookmark.counters()
-    matching = Matching(
-        seen=scratch.seen,
-        lookup=for_orders.transactions,
-        parked=ParkedOrders(for_orders.look_at_parked).holds,
-        now=datetime.now(UTC),
-        counts=counts,
-        found=found,
-    )
-    steps = compare(
-        matching,
-        bookmark,
-        open_rows=lambda place: OrderFile(feed.chunks(file, place.position), form, merchant, place),
-        transactions=for_orders.transactions_between,
-        out_of_time=lambda: time.remaining_seconds() < MARGIN_SECONDS,
-        keep=lambda differences: scratch.add(map(line_of, differences)),
-    )
-    try:
-        for bookmark in steps:
-            scratch.keep(bookmark)
-    except RetryLater:
-        scratch.undo()
-        raise
-    return bookmark
-
-
-def _merchant(folder: str) -> "tuple[MerchantId | None, str]":
-    """Return whose orders a folder holds, None if each line states it; and why it is unknown, else an empty text."""
-    from chalicelib.domain.ids import merchant_id
-    from chalicelib.wiring import for_orders
-
-    if "." in folder:
-        merchant = for_orders.linked(folder)
-        return merchant, "" if merchant else f"{folder} is linked to no merchant"
-    try:
-        return merchant_id(folder), ""
-    except ValueError:
-        return None, ""
+    logger.warning("orders not matched", file=file.name, reason=why)
+    return {"file": file.name, "total": total, "fault": why}
 
 
 def _reported(feed: "OrderFeed", scratch: "Scratch", bookmark: "Bookmark", path: "Path") -> dict[str, Any]:

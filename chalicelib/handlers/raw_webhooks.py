@@ -11,13 +11,13 @@ from chalicelib.contracts.inbound.payloads import Ignored, Terms
 from chalicelib.contracts.moments import moment
 from chalicelib.contracts.sources.fields import as_json
 from chalicelib.contracts.sources.raw import RawWebhook
-from chalicelib.contracts.sources.webhooks import SourceEvent, SourceTerms, Webhook, link_name
+from chalicelib.contracts.sources.webhooks import SourceEvent, SourceTerms, Webhook
 from chalicelib.domain.errors import Rejected
 from chalicelib.domain.ids import MerchantId, instant
-from chalicelib.domain.links import Link, LinkKind, merchant_of_name
+from chalicelib.domain.links import link_name
 from chalicelib.domain.movements import Movement
 from chalicelib.settings import Settings
-from chalicelib.usecases.linking import Linking, WebhookNames, unlinked
+from chalicelib.usecases.linking import Linking, WebhookNames
 from chalicelib.wiring import for_posting
 
 
@@ -71,9 +71,6 @@ class RawWebhooks:
             linking = for_posting.linking()
             back = [found.webhook.goes_back for found in self._found if found.webhook.goes_back]
             invoices = linking.invoices(back)
-            # An invoice that is linked to itself was paid by several payments, none of which paid all of it.
-            several = linking.invoices(link_name(LinkKind.STRIPE, invoice) for invoice in invoices.values()).values()
-            invoices = {name: invoice for name, invoice in invoices.items() if invoice not in several}
             self._found = [found.of_invoice(invoices) for found in self._found]
             merchants = linking.merchants([found.names for found in self._found])
         except Exception as error:  # noqa: BLE001 - the same for all of them: whoever ends a message reports it
@@ -82,35 +79,29 @@ class RawWebhooks:
         # What closes an account comes last: its neighbours may open it.
         for found, merchant in sorted(zip(self._found, merchants, strict=True), key=lambda one: one[0].webhook.closed):
             try:
-                yield found.message, self._event(found, merchant or linking.known(found.names), linking, now)
+                yield found.message, self._event(found, merchant, linking, now)
             except Exception as error:  # noqa: BLE001 - one webhook's fault must not fail its neighbours
                 yield found.message, error
 
     def _event(self, found: ReadWebhook, merchant: MerchantId | None, linking: Linking, now: datetime) -> Event:
         webhook = found.webhook
-        if merchant is not None:
-            return self._of(found, merchant, now, again=found.message.deliveries > 1)
-        if not (webhook.events or webhook.closed):
-            return _nothing(webhook, None)
-        if not self._unlinked_opens or webhook.name is None:
-            raise unlinked(found.names)
-        if not self._of(found, merchant_of_name(webhook.name), now).movements:
-            # Nobody has paid: a test order opens no account.
-            return _nothing(webhook, None)
-        link = Link(name=webhook.name, merchant_id=merchant_of_name(webhook.name), since=instant(now))
-        owner, new = linking.claim(link)
-        return self._of(found, owner, now, again=new)
+        owner = linking.owner(
+            found.names,
+            merchant,
+            unlinked_opens=self._unlinked_opens,
+            redelivered=found.message.deliveries > 1,
+            asks=bool(webhook.events or webhook.closed),
+            moves=lambda own: bool(self._of(found, own, now).movements),
+            now=instant(now),
+        )
+        return _nothing(webhook, None) if owner is None else self._of(found, owner.merchant_id, now, opens=owner.opens)
 
-    def _of(self, found: ReadWebhook, merchant: MerchantId, now: datetime, *, again: bool = False) -> Event:
-        """Return what a webhook of this merchant asks for.
-
-        `again` opens the account that `UNLINKED=open` gives a name: its link may be there although the write that
-        was to open the account failed.
-        """
+    def _of(self, found: ReadWebhook, merchant: MerchantId, now: datetime, *, opens: bool = False) -> Event:
+        """Return what a webhook of this merchant asks for; first to open the account, if it `opens` and asks at all."""
         webhook = found.webhook
         of_events = list(zip(webhook.events, webhook.bodies(merchant, invoice=found.invoice), strict=True))
         bodies = [body for event, body in of_events if not event.secondary]
-        if again and self._unlinked_opens and bodies and merchant == merchant_of_name(webhook.name or ""):
+        if opens and bodies:
             bodies.insert(0, as_json({"event_type": MERCHANT_CREATED, "payload": {"merchant_id": merchant}}))
         events = [read_event(body, self._terms, now=now) for body in bodies]
         secondary, refused = self._secondary(of_events, merchant, now)

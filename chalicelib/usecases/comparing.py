@@ -6,10 +6,12 @@ First the file's orders, then the ledger's orders of the file's period, merchant
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Protocol
 
-from chalicelib.domain.findings import Unreadable
-from chalicelib.domain.ids import Instant, MerchantId
+from chalicelib.domain.errors import RetryLater
+from chalicelib.domain.ids import Instant, MerchantId, TransactionId, instant, merchant_id
+from chalicelib.domain.links import LinkKind, link_name_of
 from chalicelib.domain.source_orders import (
     BadRow,
     Difference,
@@ -19,7 +21,21 @@ from chalicelib.domain.source_orders import (
     SourceOrder,
 )
 from chalicelib.domain.transactions import Transaction
-from chalicelib.usecases.matching import Matching, together
+from chalicelib.ports import CallTime, LedgerReader, LedgerStore, LinkTable
+from chalicelib.usecases.matching import Matching, SeenOrders, Spans, around, together
+
+MARGIN_SECONDS = 90.0
+"""The last seconds of a call are for keeping an unfinished comparison: no read is begun in them."""
+FILES_DAYS = 7
+"""Files older than this are no longer looked at."""
+
+
+class FileChangedError(Exception):
+    """Raised where a file was replaced or removed while it was being read: another version is compared instead."""
+
+
+class UnlinkedFolderError(Exception):
+    """Raised for a file in a folder that is named by a shop which is linked to no merchant; the text says so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,68 +88,161 @@ class OrderRows(Protocol):
         ...
 
 
-Transactions = Callable[[MerchantId, Instant, Instant, int], Iterator[Sequence[Transaction | Unreadable]]]
-"""Yields a merchant's transactions around two times, those after a sequence, page by page in their order."""
+class Feed(Protocol):
+    """The files of orders. Every method may raise `RetryLater`."""
+
+    def files(self, since: Instant) -> Iterable[FeedFile]:
+        """Return the files modified since then that have no report, the oldest first."""
+        ...
+
+    def owner(self, file: FeedFile) -> str:
+        """Return the name of the file's folder: a merchant's id or a shop's domain; another name names nobody."""
+        ...
+
+    def rows(self, file: FeedFile, merchant: MerchantId | None, place: FilePosition) -> OrderRows:
+        """Return the file, to be read from a place on; reading it raises `FileChangedError`."""
+        ...
 
 
-def compare(
-    matching: Matching,
-    bookmark: Bookmark,
-    *,
-    open_rows: Callable[[FilePosition], OrderRows],
-    transactions: Transactions,
-    out_of_time: Callable[[], bool],
-    keep: Callable[[Iterable[Difference]], None],
-) -> Iterator[Bookmark]:
-    """Continue a comparison until it is finished or `out_of_time`; yield the bookmark after each step.
+class Notes(Protocol):
+    """What the comparison of a file keeps until it is finished."""
 
-    `keep` gets the differences of a step before its bookmark is yielded. Each step is one read of the ledger.
+    @property
+    def seen(self) -> SeenOrders:
+        """The orders that it has seen."""
+        ...
 
-    Raises:
-        RetryLater: the ledger or the feed did not answer; the comparison continues from the last bookmark.
+    def bookmark(self) -> Bookmark | None:
+        """Return the kept bookmark, None if the comparison begins."""
+        ...
+
+    def add(self, differences: Iterable[Difference]) -> None:
+        """Keep differences."""
+        ...
+
+    def keep(self, bookmark: Bookmark) -> None:
+        """Keep the bookmark, and for good all that was kept before it."""
+        ...
+
+    def undo(self) -> None:
+        """Take back what was kept after the last bookmark."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparing:
+    """Compares the files of a feed with the ledger, within the time of a call.
+
+    `parked` returns for each file what says whether a parked event of a merchant names an order.
     """
-    reached = bookmark
-    if not bookmark.was_read:
-        for reached in _file(matching, bookmark, open_rows(bookmark.place), keep):
-            yield _counted(matching, reached)
-            if out_of_time():
-                return
-    if not reached.fault:
-        for last in _ledger(matching, reached, transactions, keep):
-            reached = last
-            yield _counted(matching, reached)
-            if out_of_time():
-                return
-    yield _counted(matching, replace(reached, finished=True))
+
+    feed: Feed
+    links: LinkTable
+    ledger: LedgerStore
+    spans: Spans
+    reader: LedgerReader
+    parked: Callable[[], Callable[[str, str], bool]]
+    time: CallTime
+
+    def files(self, begun: FeedFile | None) -> Iterator[FeedFile]:
+        """Yield the file whose comparison was `begun`, then the new ones of the last days."""
+        if begun is not None:
+            yield begun
+        since = instant(self._now() - timedelta(days=FILES_DAYS))
+        yield from (file for file in self.feed.files(since) if file != begun)
+
+    def owner(self, file: FeedFile) -> MerchantId | None:
+        """Return whose orders a file has by its folder, None if each line states it.
+
+        Raises:
+            UnlinkedFolderError: nobody is linked to the folder's shop. RetryLater: the links cannot be read.
+        """
+        folder = self.feed.owner(file)
+        if "." in folder:
+            merchant = self._linked(folder)
+            if merchant is None:
+                raise UnlinkedFolderError(f"{folder} is linked to no merchant")
+            return merchant
+        try:
+            return merchant_id(folder)
+        except ValueError:
+            return None
+
+    def advance(self, file: FeedFile, merchant: MerchantId | None, notes: Notes) -> Bookmark:
+        """Return how far the comparison of a file has come when it is finished, or the call's time is nearly over.
+
+        Each step is one read of the ledger; its differences are kept in `notes`, then its bookmark.
+
+        Raises:
+            FileChangedError: it is another version now.
+            RetryLater: the ledger or the feed did not answer; the comparison continues from the last bookmark.
+        """
+        bookmark = notes.bookmark() or Bookmark(file=file, begun_at=self.time.now())
+        counts, found = bookmark.counters()
+        matching = Matching(
+            seen=notes.seen, lookup=self._lookup, parked=self.parked(), now=self._now(), counts=counts, found=found
+        )
+        try:
+            for step in self._steps(matching, bookmark, merchant, notes):
+                bookmark = _counted(matching, step)
+                notes.keep(bookmark)
+                if self.time.remaining_seconds() < MARGIN_SECONDS:
+                    break
+        except RetryLater:
+            notes.undo()
+            raise
+        return bookmark
+
+    def _steps(
+        self, matching: Matching, bookmark: Bookmark, merchant: MerchantId | None, notes: Notes
+    ) -> Iterator[Bookmark]:
+        reached = bookmark
+        if not bookmark.was_read:
+            for reached in _file(matching, bookmark, self.feed.rows(bookmark.file, merchant, bookmark.place), notes):
+                yield reached
+        if not reached.fault:
+            for last in self._ledger(matching, reached, notes):
+                reached = last
+                yield reached
+        yield replace(reached, finished=True)
+
+    def _ledger(self, matching: Matching, bookmark: Bookmark, notes: Notes) -> Iterator[Bookmark]:
+        done, after = bookmark.merchant or "", bookmark.sequence
+        for merchant, first, last in matching.seen.spans():
+            if merchant < done:
+                continue
+            begin = after if merchant == done else 0
+            for page in around(self.spans, self.reader, merchant, first, last, after=begin):
+                # What cannot be read, `reconcile` reports.
+                readable = [transaction for transaction in page if isinstance(transaction, Transaction)]
+                notes.add(matching.not_there(merchant, first, last, readable))
+                if page:
+                    bookmark = replace(bookmark, merchant=merchant, sequence=page[-1].sequence)
+                    yield bookmark
+
+    def _linked(self, domain: str) -> MerchantId | None:
+        try:
+            name = link_name_of(f"{LinkKind.SHOPIFY}:{domain}")
+        except ValueError:
+            return None
+        return self.links.read([name]).get(name)
+
+    def _lookup(self, wanted: Sequence[TransactionId]) -> Mapping[TransactionId, Transaction]:
+        return self.ledger.read([], wanted).named(wanted)
+
+    def _now(self) -> datetime:
+        return datetime.fromisoformat(self.time.now())
 
 
-def _file(
-    matching: Matching, bookmark: Bookmark, rows: OrderRows, keep: Callable[[Iterable[Difference]], None]
-) -> Iterator[Bookmark]:
+def _file(matching: Matching, bookmark: Bookmark, rows: OrderRows, notes: Notes) -> Iterator[Bookmark]:
     try:
         for some in together(rows.orders()):
-            keep(matching.compare_some(some))
+            notes.add(matching.compare_some(some))
             bookmark = replace(bookmark, place=rows.place)
             yield bookmark
     except NotOrdersError as error:
         bookmark = replace(bookmark, fault=str(error))
     yield replace(bookmark, was_read=True)
-
-
-def _ledger(
-    matching: Matching, bookmark: Bookmark, transactions: Transactions, keep: Callable[[Iterable[Difference]], None]
-) -> Iterator[Bookmark]:
-    done, after = bookmark.merchant or "", bookmark.sequence
-    for merchant, first, last in matching.seen.spans():
-        if merchant < done:
-            continue
-        for page in transactions(merchant, first, last, after if merchant == done else 0):
-            # What cannot be read, `reconcile` reports.
-            readable = [transaction for transaction in page if isinstance(transaction, Transaction)]
-            keep(matching.not_there(merchant, first, last, readable))
-            if page:
-                bookmark = replace(bookmark, merchant=merchant, sequence=page[-1].sequence)
-                yield bookmark
 
 
 def _counted(matching: Matching, bookmark: Bookmark) -> Bookmark:

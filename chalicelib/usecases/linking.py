@@ -1,12 +1,12 @@
 """Which merchant a webhook belongs to, by links that are read once a batch and kept a while (contract, section 15)."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from chalicelib.domain.errors import Code, Rejected, RetryLater
-from chalicelib.domain.ids import MerchantId
-from chalicelib.domain.links import Link
+from chalicelib.domain.ids import Instant, MerchantId
+from chalicelib.domain.links import Link, LinkKind, link_name, merchant_of_name
 from chalicelib.ports import LinkTable
 
 KEEP_SECONDS = 300
@@ -26,6 +26,14 @@ class WebhookNames:
     def linked(self) -> tuple[str, ...]:
         """The names that links may know."""
         return (*((self.name,) if self.name else ()), *self.payment_names)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """The merchant to whom a webhook belongs; `opens`: the webhook opens the account of its name first."""
+
+    merchant_id: MerchantId
+    opens: bool
 
 
 class Linking:
@@ -58,12 +66,18 @@ class Linking:
         return names.merchant_id or next((found for name in names.linked if (found := self._remembered(name))), None)
 
     def invoices(self, payment_names: Iterable[str]) -> Mapping[str, str]:
-        """Return the invoice that each payment paid, without the payments that have none; one read for all.
+        """Return the invoice that each payment paid, without the payments that paid none, or only a part of one.
 
         Raises:
             RetryLater: they cannot be read.
         """
-        asked = list(dict.fromkeys(payment_names))
+        found = self._invoices(payment_names)
+        # An invoice that is linked to itself was paid by several payments, none of which paid all of it.
+        several = self._invoices(link_name(LinkKind.STRIPE, invoice) for invoice in found.values()).values()
+        return {name: invoice for name, invoice in found.items() if invoice not in several}
+
+    def _invoices(self, names: Iterable[str]) -> Mapping[str, str]:
+        asked = list(dict.fromkeys(names))
         return self._table.invoices(asked) if asked else {}
 
     def write(
@@ -111,7 +125,42 @@ class Linking:
                 field="links",
             )
 
-    def claim(self, link: Link) -> tuple[MerchantId, bool]:
+    def owner(
+        self,
+        names: WebhookNames,
+        found: MerchantId | None,
+        *,
+        unlinked_opens: bool,
+        redelivered: bool,
+        asks: bool,
+        moves: Callable[[MerchantId], bool],
+        now: Instant,
+    ) -> Owner | None:
+        """Return whose a webhook is, None if nobody's and it moves nothing (contract, section 15, points 3 and 8).
+
+        `found` is its merchant by `merchants`. Where `unlinked_opens`, a shop or customer that is linked to nobody gets
+        an account of its own. `asks`: the webhook asks for something; `moves` returns whether that would move credits
+        of a merchant.
+
+        Raises:
+            RetryLater: its merchant is not known yet, or the links cannot be read or written.
+        """
+        # The link may be there although the write that was to open the account failed.
+        merchant, may_open = found or self.known(names), redelivered
+        if merchant is None:
+            if not asks:
+                return None
+            if names.name is None or not unlinked_opens:
+                raise unlinked(names)
+            own = merchant_of_name(names.name)
+            if not moves(own):
+                # Nobody has paid: a test order opens no account.
+                return None
+            merchant, may_open = self._claim(Link(name=names.name, merchant_id=own, since=now))
+        opens = may_open and unlinked_opens and merchant == merchant_of_name(names.name or "")
+        return Owner(merchant_id=merchant, opens=opens)
+
+    def _claim(self, link: Link) -> tuple[MerchantId, bool]:
         """Return the name's merchant, and whether it was linked now: `link`'s merchant, unless another was faster."""
         before = self._table.read([link.name]).get(link.name)
         owner = before or self._table.put(link)

@@ -7,7 +7,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
+from chalicelib.domain.findings import Unreadable
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, instant, transaction_id
+from chalicelib.domain.ledger import Account
 from chalicelib.domain.movements import order_key, refund_key
 from chalicelib.domain.outcomes import recorded_money
 from chalicelib.domain.source_orders import (
@@ -19,6 +21,7 @@ from chalicelib.domain.source_orders import (
     SourceRefund,
 )
 from chalicelib.domain.transactions import Transaction
+from chalicelib.ports import LedgerReader
 
 ON_ITS_WAY = timedelta(hours=1)
 """How long an order may take: what is younger is no finding."""
@@ -48,6 +51,18 @@ class SeenOrders(Protocol):
 
     def spans(self) -> Sequence[tuple[MerchantId, Instant, Instant]]:
         """Return the merchants with paid orders, by id, with the times of their first and last one."""
+        ...
+
+
+class Spans(Protocol):
+    """Which of an account's transactions were created when. Both methods may raise `RetryLater`."""
+
+    def account(self, merchant: MerchantId, /) -> Account | None:
+        """Return the merchant's current account, None if there is none."""
+        ...
+
+    def span(self, account: Account, start: Instant, end: Instant, /) -> tuple[int, int]:
+        """Return the lowest and highest sequence from `start` to `end`; the lowest is above the highest without any."""
         ...
 
 
@@ -162,6 +177,24 @@ class Matching:
             yield _of(order, DifferenceKind.PARKED, "its event is parked: `credits dead-letters list` says why")
         else:
             yield _of(order, DifferenceKind.MISSING, f"paid at {order.paid_at}, and never charged here")
+
+
+def around(
+    spans: Spans, reader: LedgerReader, merchant: MerchantId, first: Instant, last: Instant, *, after: int = 0
+) -> Iterator[Sequence[Transaction | Unreadable]]:
+    """Yield a merchant's transactions `AROUND` two times, those after a sequence, page by page in their order.
+
+    Raises:
+        RetryLater: the ledger cannot be read.
+    """
+    account = spans.account(merchant)
+    if account is None:
+        return
+    begins, ends = (instant(datetime.fromisoformat(time) + by) for time, by in ((first, -AROUND), (last, AROUND)))
+    lowest, highest = spans.span(account, begins, ends)
+    lowest = max(lowest, after + 1)
+    if lowest <= highest:
+        yield from reader.transactions(merchant, lowest, highest)
 
 
 def together(rows: Iterable[SourceOrder | BadRow]) -> Iterator[list[SourceOrder | BadRow]]:

@@ -3,8 +3,8 @@
 (contract, sections 7, 15 and 16)
 """
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
 from chalicelib.domain.alerts import Levels
@@ -12,7 +12,8 @@ from chalicelib.domain.closure import change_closure
 from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.ids import Instant, MerchantId, transaction_id, unused_version
 from chalicelib.domain.ledger import Account, Commit, Crossing
-from chalicelib.domain.movements import TRIAL_KEY
+from chalicelib.domain.movements import TRIAL_KEY, Movement
+from chalicelib.domain.outcomes import Duplicate, Outcome
 from chalicelib.domain.override import change_grace_terms, change_levels, change_threshold
 from chalicelib.domain.terms import GraceTerms
 from chalicelib.ports import CallTime, Committed, LedgerStore
@@ -20,6 +21,39 @@ from chalicelib.usecases.posting import MARGIN_SECONDS, pause, require_time
 
 AccountChange = Callable[..., tuple[Account, tuple[Crossing, ...]]]
 """Takes an account and `now`; returns the account changed, or the same if nothing changes, and the crossings."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosureReport:
+    """A report that a merchant's shop has gone, so that its account is `closed`, or is back; `at`, if that is known."""
+
+    merchant_id: MerchantId
+    closed: bool
+    at: Instant | None
+
+
+def closure_reports(
+    movements: Sequence[Movement],
+    outcomes: Sequence[Outcome],
+    *,
+    opens: bool,
+    gone: MerchantId | None,
+    at: Instant | None,
+) -> list[ClosureReport]:
+    """Return what an event reports of a shop that has gone, or is back (contract, section 15, points 3 and 5).
+
+    `gone` is the merchant whose shop has gone `at` that time, None if none has. `outcomes` are those of `movements`. An
+    event that `opens` an account may bring a shop back: if the account was there, so that its trial is a duplicate. The
+    trial of an order that opens an account brings none back.
+    """
+    reports = [ClosureReport(merchant_id=gone, closed=True, at=at)] if gone is not None else []
+    if opens:
+        reports += [
+            ClosureReport(merchant_id=movement.merchant_id, closed=False, at=movement.occurred_at)
+            for movement, outcome in zip(movements, outcomes, strict=False)
+            if movement.key == TRIAL_KEY and isinstance(outcome, Duplicate)
+        ]
+    return reports
 
 
 def set_threshold(
@@ -72,28 +106,19 @@ def set_grace_terms(store: LedgerStore, merchant_id: MerchantId, own: GraceTerms
     return _change(store, merchant_id, partial(change_grace_terms, own=own), time=time)
 
 
-def set_closed(
-    store: LedgerStore,
-    merchant_id: MerchantId,
-    *,
-    closed: bool,
-    at: Instant | None,
-    correlation_id: str | None,
-    time: CallTime,
-) -> Account:
-    """Close the account or open it again, unless `at`, when that happened, is no later than its last change; return it.
+def set_closed(store: LedgerStore, report: ClosureReport, *, time: CallTime) -> Account:
+    """Close the account or open it again, unless `report.at` is no later than its last change; return it.
 
     Raises:
         RetryLater: there is no such account, or it was not changed yet.
     """
-    trial = transaction_id(merchant_id, TRIAL_KEY)
+    trial = transaction_id(report.merchant_id, TRIAL_KEY)
     found = store.read([], [trial])
     found.require(trial)
     opening = found.transactions.get(trial)
     opened_at = None if opening is None else opening.occurred_at
-
-    change = partial(change_closure, closed=closed, at=at, opened_at=opened_at, correlation_id=correlation_id)
-    return _change(store, merchant_id, change, time=time)
+    change = partial(change_closure, closed=report.closed, at=report.at, opened_at=opened_at, correlation_id=None)
+    return _change(store, report.merchant_id, change, time=time)
 
 
 def _change(store: LedgerStore, merchant_id: MerchantId, change: AccountChange, *, time: CallTime) -> Account:

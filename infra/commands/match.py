@@ -12,15 +12,15 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
 
+from chalicelib.adapters.parked_orders import ParkedOrders
 from chalicelib.adapters.scratch import SeenOrdersTable
-from chalicelib.contracts.letters import Letter, Parking
-from chalicelib.contracts.order_events import ParkedOrders, event, line_of, members
+from chalicelib.contracts.order_events import event, line_of, members
 from chalicelib.contracts.order_files import Form, OrderFile
 from chalicelib.domain.findings import Unreadable
-from chalicelib.domain.ids import MerchantId, instant
+from chalicelib.domain.ids import Instant, MerchantId
 from chalicelib.domain.source_orders import BadRow, Difference, DifferenceKind, NotOrdersError, SourceOrder
 from chalicelib.domain.transactions import Transaction
-from chalicelib.usecases.matching import AROUND, Matching
+from chalicelib.usecases.matching import Matching, around
 from infra.commands import letters
 from infra.commands.files import check_writable
 from infra.commands.ledger import TargetLedger, reader_of
@@ -65,7 +65,7 @@ def match(
     if shop is not None:
         TargetLedger(target).account_or_refuse(shop)
     with tempfile.TemporaryDirectory() as folder, closing(sqlite3.connect(Path(folder) / "orders.sqlite")) as scratch:
-        reader, parked = TargetLedger(target), ParkedOrders(lambda seen: _look(target, seen))
+        reader, parked = TargetLedger(target), ParkedOrders(letters.dead_letters(target))
         seen = SeenOrdersTable(scratch)
         matching = Matching(seen=seen, lookup=reader.transactions, parked=parked.holds, now=datetime.now(UTC))
         events = EventsTable(scratch)
@@ -145,27 +145,15 @@ def _all(target: Target, matching: Matching, rows: Iterator[SourceOrder | BadRow
         yield from matching.not_there(merchant, first, last, _transactions(target, merchant, first, last))
 
 
-def _transactions(target: Target, merchant: MerchantId, first: str, last: str) -> Iterator[Transaction]:
+def _transactions(target: Target, merchant: MerchantId, first: Instant, last: Instant) -> Iterator[Transaction]:
     """Yield the merchant's transactions around the times of the file."""
-    reader = TargetLedger(target)
-    account = reader.account(merchant)
-    if account is None:
-        return
-    begins, ends = (instant(datetime.fromisoformat(time) + by) for time, by in ((first, -AROUND), (last, AROUND)))
-    lowest, highest = reader.span(account, begins, ends)
-    if lowest > highest:
-        return
-    for page in reader_of(target).transactions(merchant, lowest, highest):
+    for page in around(TargetLedger(target), reader_of(target), merchant, first, last):
         for transaction in page:
             if isinstance(transaction, Unreadable):
                 raise unable(
                     f"A transaction of {merchant} cannot be read: {transaction.why}. `credits verify` shows more."
                 )
             yield transaction
-
-
-def _look(target: Target, seen: Callable[[Letter], bool]) -> None:
-    letters.dead_letters(target).listing(wanted=1, parkings=[Parking.INBOX], matching=seen)
 
 
 def _fixed(context: typer.Context, target: Target, matching: Matching, events: EventsTable, *, yes: bool) -> int:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from chalicelib.adapters.dynamodb.desk import Desk
-from chalicelib.usecases.overriding import set_closed
+from chalicelib.usecases.overriding import ClosureReport, set_closed
 from chalicelib.wiring import for_posting
 from infra.commands import linking
 from tests.support.api import CREDITS_TABLE, LINKS_TABLE, TRANSACTIONS_TABLE
@@ -78,9 +78,8 @@ def test_what_is_no_link_cannot_be_done(linkable: System, arguments: tuple[str, 
 
 def test_a_shop_that_is_linked_again_is_open_again(linkable: System) -> None:
     linkable.ingest(opened())
-    set_closed(
-        for_posting.ledger(), SHOP, closed=True, at=None, correlation_id=None, time=for_posting.call_time(Context())
-    )
+    gone = ClosureReport(merchant_id=SHOP, closed=True, at=None)
+    set_closed(for_posting.ledger(), gone, time=for_posting.call_time(Context()))
     assert linkable.account().closed
     said("link", DOMAIN, SHOP)
 

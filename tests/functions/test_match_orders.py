@@ -13,8 +13,8 @@ import app
 from chalicelib.adapters import order_feed
 from chalicelib.adapters.order_feed import REPORTS, UNFINISHED
 from chalicelib.domain.ids import instant
-from chalicelib.handlers.match_orders import MARGIN_SECONDS
 from chalicelib.usecases import matching
+from chalicelib.usecases.comparing import MARGIN_SECONDS
 from chalicelib.wiring import for_api, for_figures, for_orders
 from tests.support.api import REGION
 from tests.support.builders import SHOP
@@ -234,7 +234,7 @@ def test_a_file_that_cannot_be_read_is_a_finding_with_its_place(
 
 def test_other_files_and_old_ones_are_left_alone(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
     feed.put(f"{SHOP}/readme.txt", b"hello")
-    monkeypatch.setattr("chalicelib.handlers.match_orders.FILES_DAYS", -1)
+    monkeypatch.setattr("chalicelib.usecases.comparing.FILES_DAYS", -1)
     feed.put(f"{SHOP}/old.csv", exported(row(1)))
 
     assert feed.call() == {"configured": True, "compared": [], "unfinished": None}

@@ -28,6 +28,7 @@ ALERTS, GRACE = "chalicelib/domain/alerts.py", "chalicelib/domain/grace.py"
 LOTS, FALLING_DUE = "chalicelib/domain/lots.py", "chalicelib/usecases/falling_due.py"
 DUE, ACCOUNT_ATTRIBUTES = "chalicelib/domain/due.py", "chalicelib/adapters/dynamodb/account_attributes.py"
 STATUS_TABLE = "chalicelib/adapters/dynamodb/status_table.py"
+LINKING, COMPARING = "chalicelib/usecases/linking.py", "chalicelib/usecases/comparing.py"
 VALUES, MOMENTS = "chalicelib/contracts/values.py", "chalicelib/contracts/moments.py"
 IDS = "chalicelib/domain/ids.py"
 
@@ -990,6 +991,47 @@ MUTANTS = (
     _mutant(
         "a threshold set with the next version",
         (OVERRIDING, "version=unused_version(account.version, now=now))", "version=account.version + 1)"),
+    ),
+    # Whose a webhook is, and what becomes of accounts by it.
+    _mutant(
+        "an order brings a shop back that has gone",
+        (OVERRIDING, "    if opens:\n", "    if opens or movements:\n"),
+        tests="tests/unit/test_closure_reports.py",
+    ),
+    _mutant(
+        "a shop that is new is reported to be back",
+        (OVERRIDING, "movement.key == TRIAL_KEY and isinstance(outcome, Duplicate)", "movement.key == TRIAL_KEY"),
+        tests="tests/unit/test_closure_reports.py",
+    ),
+    _mutant(
+        "a test order opens an account",
+        (LINKING, "            if not moves(own):\n", "            if not asks:\n"),
+        tests="tests/unit/test_linking.py",
+    ),
+    _mutant(
+        "a link of another merchant opens an account",
+        (LINKING, 'unlinked_opens and merchant == merchant_of_name(names.name or "")', "unlinked_opens"),
+        tests="tests/unit/test_linking.py",
+    ),
+    _mutant(
+        "a part of an invoice goes back as the whole",
+        (
+            LINKING,
+            "for name, invoice in found.items() if invoice not in several}",
+            "for name, invoice in found.items()}",
+        ),
+        tests="tests/unit/test_linking.py",
+    ),
+    # A shop's own list of orders.
+    _mutant(
+        "a file that cannot be read to its end accuses the ledger",
+        (COMPARING, "        if not reached.fault:\n", "        if reached:\n"),
+        tests="tests/unit/test_comparing.py",
+    ),
+    _mutant(
+        "a step that was cut off counts twice",
+        (COMPARING, "            notes.undo()\n            raise\n", "            raise\n"),
+        tests="tests/unit/test_comparing.py",
     ),
     _mutant(
         "a rebuild that leaves tallies as they are",

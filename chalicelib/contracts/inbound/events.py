@@ -100,6 +100,11 @@ class Event:
     occurred_at: Instant | None = None
 
     @property
+    def opens(self) -> bool:
+        """Whether it reports that a shop has come, or has come back."""
+        return self.event_type in OPENING
+
+    @property
     def requests(self) -> tuple[tuple[Movement, ...], ...]:
         """The groups in which its movements are posted: each secondary one alone, so its faults stop no other."""
         return (self.movements, *((movement,) for movement in self.secondary)) if self.secondary else (self.movements,)

@@ -26,11 +26,10 @@ from chalicelib.contracts.sources.webhooks import (
     UnusedReason,
     Webhook,
     given,
-    link_name,
 )
 from chalicelib.contracts.values import money, money_text
 from chalicelib.domain.errors import Code, Rejected
-from chalicelib.domain.links import SHOP_DOMAIN, LinkKind
+from chalicelib.domain.links import SHOP_DOMAIN, LinkKind, link_name
 from chalicelib.domain.movements import ORDER_UPDATED
 
 TOPIC, SHOP, TRIGGERED, EVENT = (

@@ -31,12 +31,11 @@ from chalicelib.contracts.sources.webhooks import (
     UnusedReason,
     Webhook,
     given,
-    link_name,
 )
 from chalicelib.contracts.values import money_text
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.ids import MerchantId, merchant_id
-from chalicelib.domain.links import LinkKind
+from chalicelib.domain.links import LinkKind, link_name
 
 _GOING_BACK = frozenset({PAYMENT_REFUNDED, PAYMENT_DISPUTED, DISPUTE_WON})
 

@@ -143,8 +143,3 @@ class Webhook:
 def given(**fields: Any) -> dict[str, Any]:
     """Return the fields that are there: those that are not None."""
     return {name: value for name, value in fields.items() if value is not None}
-
-
-def link_name(source: LinkKind, name: str) -> str:
-    """Return the name under which a link says whose a shop, a customer or a payment is."""
-    return f"{source}:{name}"
