@@ -229,9 +229,9 @@ def _count(statuses: Collection[PluginStatus]) -> None:
 def _days_left(status: PluginStatus, merchant: MerchantId, now: datetime) -> int | None:
     if status.stale or status.reason in (Reason.ACCOUNT_NOT_FOUND, Reason.UNAVAILABLE):
         return None
-    from chalicelib.contracts.api.runway import runway_of
     from chalicelib.domain.due import as_of
     from chalicelib.domain.errors import RetryLater
+    from chalicelib.domain.lasting import runway_of
 
     try:
         found = for_api.history().account(merchant)
