@@ -3,7 +3,7 @@
 The rooms, from the inside out; imports go one way, and `lint-imports` holds them to it:
 
     domain/     what credits are and how they move: pure, standard library only
-    ports.py    what the use cases need of the outside world
+    ports/      what the use cases need of the outside world
     usecases/   what the service does: post movements, end a message, count, reconcile, answer a status
     contracts/  the formats of events in and out, of Shopify's and Stripe's webhooks, and of the API's answers
     adapters/   DynamoDB, Redis, EventBridge, SQS, Lambda and tokens

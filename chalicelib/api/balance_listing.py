@@ -5,8 +5,8 @@ from chalicelib.api.requests import Call, required_key
 from chalicelib.api.routing import Reply, listing
 from chalicelib.contracts.api import answers, cursors
 from chalicelib.contracts.api.pages import PagePosition, Parameters
-from chalicelib.contracts.api.runway import lasts_at_most
 from chalicelib.domain.ids import instant
+from chalicelib.domain.lasting import lasts_at_most
 from chalicelib.domain.ledger import Account
 from chalicelib.domain.orders import CREDITS_MAX
 from chalicelib.domain.runway import DAYS_MAX

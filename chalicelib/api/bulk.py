@@ -36,8 +36,8 @@ def preview(call: Call) -> Reply:
     from chalicelib.contracts.adjustment_files import batch_of, read_rows
     from chalicelib.contracts.api.answers import answer_text
     from chalicelib.contracts.api.bulk import Plan
-    from chalicelib.domain.bulk import AdjustmentRow, applying, names_of, refuse_taken_back, undoing
-    from chalicelib.domain.due import as_of
+    from chalicelib.domain.bulk import AdjustmentRow
+    from chalicelib.usecases.planning import plan
     from chalicelib.wiring import for_posting
 
     asked = call.json_object()
@@ -55,17 +55,10 @@ def preview(call: Call) -> Reply:
     if len(rows) > ROWS_MAX:
         raise bad_request("csv", f"More than {ROWS_MAX:,} rows: split the file, or use credits adjust --file.")
     batch, good = batch_of(content), [row for row in rows if isinstance(row, AdjustmentRow)]
-    merchants, names = {row.merchant_id for row in good}, names_of(good, batch, undo=undo)
-    ledger = for_posting.ledger()
-    known = ledger.read(merchants, names)
-    known.require(*merchants)
-    # What has lapsed is gone, whether it was posted yet or not.
-    accounts = {name: as_of(account, instant(call.now)) for name, account in known.accounts.items()}
-    planned = (undoing if undo else applying)(good, batch, accounts, known.named(names))
-    refuse_taken_back(planned, lambda undos: ledger.read([], undos).named(undos))
+    planned = plan(for_posting.ledger(), good, batch, undo=undo, now=instant(call.now))
     bad = [row for row in rows if isinstance(row, BadRow)]
-    plan = Plan.of(batch, planned, bad, limit=settings().confirm_above)
-    return Reply(body=answer_text(plan, call.meta()))
+    answer = Plan.of(batch, planned, bad, limit=settings().confirm_above)
+    return Reply(body=answer_text(answer, call.meta()))
 
 
 @routes.get(

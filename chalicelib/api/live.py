@@ -34,7 +34,7 @@ def activity_now(
         as_of=instant(now),
         fleet=FleetStatus.of(read.figures),
         transactions=read.figures.transactions,
-        orders=sum(total.count for kind, total in read.figures.totals.items() if kind.is_order),
+        orders=read.figures.orders,
         duplicates=over_labels(read.counters, "credits_duplicates_total"),
         conflicts=over_labels(read.counters, "credits_conflicts_total"),
         ignored=over_labels(read.counters, "credits_events_ignored_total"),

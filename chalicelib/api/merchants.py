@@ -21,7 +21,7 @@ from chalicelib.domain.ids import MerchantId, instant
 from chalicelib.domain.plugin_status import PluginStatus, Reason
 from chalicelib.settings import settings
 from chalicelib.telemetry import add_up, count, logger, sample
-from chalicelib.wiring import for_api, for_figures
+from chalicelib.wiring import for_api
 
 if TYPE_CHECKING:
     from chalicelib.contracts.api.model import Model
@@ -117,7 +117,7 @@ def balance(call: Call, merchant_id: str) -> Reply:
         from chalicelib.api.statements import balance_at
 
         merchant = merchant_of(merchant_id)
-        then = balance_at(call, merchant, at, history=for_api.history(), ends=for_figures.month_ends())
+        then = balance_at(call, merchant, at, past=for_api.past())
         return _about(call, then, merchant)
     now = instant(call.now)
     found = as_of(_account(merchant_id), now)
@@ -142,7 +142,7 @@ def statement(call: Call, merchant_id: str, month: str) -> Reply:
     from chalicelib.contracts.api.statement_page import CONTENT_SECURITY_POLICY, MEDIA_TYPE, page
 
     merchant = merchant_of(merchant_id)
-    found = statement_of(call, merchant, unquote(month), history=for_api.history(), ends=for_figures.month_ends())
+    found = statement_of(call, merchant, unquote(month), past=for_api.past())
     if call.preferred("application/json", MEDIA_TYPE) != MEDIA_TYPE:
         reply = _about(call, found, merchant)
         return replace(reply, headers={"Vary": "Accept, Origin"})
@@ -201,10 +201,10 @@ def merchant_transactions(call: Call, merchant_id: str) -> Reply:
 )
 def stats(call: Call, merchant_id: str) -> Reply:
     """Return the sums of the merchant's transactions, all or those of a range of dates."""
-    from chalicelib.api.statistics import stats_of
+    from chalicelib.api.statements import stats_of
 
     merchant = merchant_of(merchant_id)
-    return _about(call, stats_of(call, merchant, history=for_api.history()), merchant)
+    return _about(call, stats_of(call, merchant, past=for_api.past()), merchant)
 
 
 @routes.get("/api/v1/credits/transactions/{transaction_id}", access=Access.OWNER, summary="One transaction")
@@ -229,9 +229,9 @@ def _count(statuses: Collection[PluginStatus]) -> None:
 def _days_left(status: PluginStatus, merchant: MerchantId, now: datetime) -> int | None:
     if status.stale or status.reason in (Reason.ACCOUNT_NOT_FOUND, Reason.UNAVAILABLE):
         return None
-    from chalicelib.contracts.api.runway import runway_of
     from chalicelib.domain.due import as_of
     from chalicelib.domain.errors import RetryLater
+    from chalicelib.domain.lasting import runway_of
 
     try:
         found = for_api.history().account(merchant)

@@ -7,14 +7,11 @@ from chalicelib.api.requests import Call, merchant_of, required_key
 from chalicelib.api.routing import Reply, Routes, listing
 from chalicelib.contracts.api.pages import PagePosition
 from chalicelib.contracts.api.problems import Problem, Refusal, bad_request, not_found
-from chalicelib.domain.days import DAYS_MAX, day_of, days_up_to, end_of, first_of, last_days
-from chalicelib.domain.ids import Instant, MerchantId, instant
-from chalicelib.domain.statements import Month, month_after, month_before, month_of
+from chalicelib.domain.days import DAYS_MAX, day_of
+from chalicelib.domain.ids import MerchantId, instant
 from chalicelib.wiring import for_api, for_desk, for_figures
 
 DAYS_DEFAULT = 30
-FLEET_DAYS_READ = 100
-"""Ends of the fleet's days that one request reads: a day on which nothing changed has none."""
 
 blueprint = Blueprint(__name__)
 routes = Routes(blueprint)
@@ -85,14 +82,9 @@ def account_days(call: Call, merchant_id: str) -> Reply:
     from chalicelib.contracts.api.people import Day, Days
 
     merchant = merchant_of(merchant_id)
-    account = for_api.history().account(merchant)
-    if account is None:
+    moved = for_api.past().days(merchant, today=day_of(instant(call.now)), days=_days(call))
+    if moved is None:
         raise not_found("account")
-    today, days = day_of(instant(call.now)), _days(call)
-    ends = for_figures.month_ends()
-    kept = ends.days(merchant, _months(first_of(today=today, days=days), today)) if ends is not None else []
-    opened = day_of(account.created_at)
-    moved = last_days([*kept, end_of(account)], today=today, days=days, opened=opened)
     rows = [Day.of(end, sums) for end, sums in moved]
     return Reply(body=answer_text(Days(merchant_id=merchant, days=rows), call.meta()), merchant_id=merchant)
 
@@ -102,22 +94,12 @@ def fleet_days(call: Call) -> Reply:
     """Return the last days of all merchants: on, off and low at the end of each, and what moved."""
     from chalicelib.contracts.api.answers import answer_text
     from chalicelib.contracts.api.people import FleetDay, FleetDays
+    from chalicelib.usecases import looking_back
 
     today, days = day_of(instant(call.now)), _days(call)
-    # The newest end from before the first day is needed for what that day moved.
-    kept = for_figures.fleet_days()
-    ends = kept.ends(days_up_to(today, days=FLEET_DAYS_READ)) if kept is not None else []
-    moved = last_days(ends, today=today, days=days, opened="")
+    moved = looking_back.fleet_days(for_figures.fleet_days(), today=today, days=days)
     rows = [FleetDay.of(end, sums) for end, sums in moved]
     return Reply(body=answer_text(FleetDays(days=rows), call.meta()))
-
-
-def _months(first: str, today: str) -> list[Month]:
-    """Return the months of these days, and the month before: its end is where the first day began."""
-    months = [month_before(month_of(Instant(first)))]
-    while months[-1] < month_of(Instant(today)):
-        months.append(month_after(months[-1]))
-    return months
 
 
 def _days(call: Call) -> int:

@@ -50,6 +50,11 @@ class Figures:
         """Transactions of all kinds."""
         return sum(of_kind.count for of_kind in self.totals.values())
 
+    @property
+    def orders(self) -> int:
+        """Transactions of orders."""
+        return sum(of_kind.count for kind, of_kind in self.totals.items() if kind.is_order)
+
     def __add__(self, other: "Figures") -> "Figures":
         return self._with(other, 1)
 

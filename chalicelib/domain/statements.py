@@ -119,7 +119,7 @@ def day_between(merchant_id: MerchantId, last: Instant, next_one: Instant, closi
         return None
     assert closing.totals is not None, "an account's closing holds them"
     assert closing.total_shortfall is not None, "the same"
-    months = tuple(_months(month_of(last), month_of(next_one)))
+    months = tuple(months_between(month_of(last), month_of(next_one)))
     return DayOver(
         merchant_id=merchant_id,
         month=month_of(last),
@@ -130,8 +130,9 @@ def day_between(merchant_id: MerchantId, last: Instant, next_one: Instant, closi
     )
 
 
-def _months(first: Month, behind: Month) -> Iterator[Month]:
-    while first < behind:
+def months_between(first: Month, end: Month) -> Iterator[Month]:
+    """Yield the months from the first one on, before the end."""
+    while first < end:
         yield first
         first = month_after(first)
 

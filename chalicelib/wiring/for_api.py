@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from chalicelib.adapters.queues import Queues
     from chalicelib.adapters.redis.statuses import RedisStatuses
     from chalicelib.adapters.tokens import TokenVerifier
+    from chalicelib.usecases.looking_back import LookingBack
     from chalicelib.usecases.plugin_status import PluginStatuses
 
 STATUS_CONNECT_SECONDS = 1.0
@@ -103,6 +104,14 @@ def history() -> "History":
         credits_table=settings().tables.credits,
         transactions_table=settings().tables.transactions,
     )
+
+
+def past() -> "LookingBack":
+    """Return what looks back at merchants' accounts."""
+    from chalicelib.usecases.looking_back import LookingBack
+    from chalicelib.wiring import for_figures
+
+    return LookingBack(history=history(), ends=for_figures.month_ends())
 
 
 @cache

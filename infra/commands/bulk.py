@@ -9,15 +9,17 @@ from typing import Any
 import typer
 
 from chalicelib.contracts.adjustment_files import batch_of, read_rows
-from chalicelib.domain.bulk import AdjustmentRow, Planned, State, applying, moved, names_of, refuse_taken_back, undoing
+from chalicelib.domain.bulk import AdjustmentRow, Planned, State, moved
 from chalicelib.domain.errors import Code, CreditsError, RetryLater
 from chalicelib.domain.source_orders import BadRow, NotOrdersError
-from infra.commands.ledger import TargetLedger
+from chalicelib.usecases.planning import plan
+from infra.commands.ledger import ledger_of
 from infra.commands.options import confirm
 from infra.commands.output import FOUND, aside, print_json, progress_bar, refused, say, unable
 from infra.commands.repeating import repeatable
 from infra.commands.status import counted
 from infra.commands.target import Target
+from infra.commands.times import now
 
 SHOWN_MAX = 20
 KEPT_MAX = 10_000
@@ -75,7 +77,7 @@ def adjust_file(
         raise unable(f"{error}.") from error
     bad = [row for row in rows if isinstance(row, BadRow)]
     good = [row for row in rows if isinstance(row, AdjustmentRow)]
-    planned = _plan(TargetLedger(target), good, batch, undo=asked.undo)
+    planned = plan(ledger_of(target, answering=True), good, batch, undo=asked.undo, now=now())
     wrong = len(bad) + sum(one.state is State.REFUSED for one in planned)
     to_apply = [one for one in planned if one.state is State.APPLY]
     if not as_json:
@@ -86,14 +88,6 @@ def adjust_file(
         with repeatable(context):
             _apply(adjust, to_apply, person, batch_credits=moved(planned), visible=not as_json)
     _end(batch, planned, bad, held=bool(held), as_json=as_json)
-
-
-def _plan(reader: TargetLedger, rows: Sequence[AdjustmentRow], batch: str, *, undo: bool) -> list[Planned]:
-    accounts = reader.accounts({row.merchant_id for row in rows})
-    transactions = reader.transactions(names_of(rows, batch, undo=undo))
-    planned = (undoing if undo else applying)(rows, batch, accounts, transactions)
-    refuse_taken_back(planned, reader.transactions)
-    return planned
 
 
 def _apply(

@@ -13,6 +13,7 @@ from chalicelib.contracts.api import answers
 from chalicelib.contracts.inbound.adjustments import POSTED
 from chalicelib.contracts.inbound.expiry import EXPIRES_IN_DAYS_MAX
 from chalicelib.domain.bulk import foreseen, taken_back
+from chalicelib.domain.due import as_of
 from chalicelib.domain.errors import Code
 from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.ledger import Account
@@ -130,7 +131,7 @@ def adjust_one(
     context: typer.Context, target: Target, one: One, person: Person, *, dry_run: bool, as_json: bool
 ) -> None:
     """Post one adjustment and print what it did, or with `dry_run` what it would do."""
-    effect = _effect(TargetLedger(target).account_or_refuse(one.merchant_id), one.credits)
+    effect = _effect(as_of(TargetLedger(target).account_or_refuse(one.merchant_id), now()), one.credits)
     key = one.adjustment_id or f"cli-{uuid4().hex[:12]}"
     made_up = () if one.adjustment_id else ("--id", key)
     if dry_run:

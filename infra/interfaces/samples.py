@@ -165,7 +165,7 @@ def activity() -> Activity:
         as_of=META["timestamp"],
         fleet=fleet(),
         transactions=figures.transactions,
-        orders=sum(total.count for kind, total in figures.totals.items() if kind.is_order),
+        orders=figures.orders,
         duplicates=2,
         conflicts=0,
         ignored=1,

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,10 @@ import pytest
 from chalicelib.contracts.adjustment_files import batch_of, read_rows
 from chalicelib.domain.bulk import foreseen
 from chalicelib.domain.errors import Code, RetryLater
-from chalicelib.domain.ids import MerchantId
+from chalicelib.domain.ids import MerchantId, instant
 from chalicelib.domain.plugin_status import Closure
 from chalicelib.domain.source_orders import BadRow, NotOrdersError
-from infra.commands import changes, freezing, undoing
+from infra.commands import bulk, changes, freezing, undoing
 from infra.commands.target import Target
 from tests.support.api import CREDITS_TABLE, OTHER, TRANSACTIONS_TABLE, Functions
 from tests.support.builders import SHOP, merchant
@@ -95,6 +96,26 @@ def test_a_preview_pays_debt_first_and_lets_no_closed_account_turn_on(shops: Sys
     closed = replace(account, closure=Closure(closed=True, at=account.updated_at))
     assert (after := foreseen(closed, 9)) is not None
     assert (after.balance, after.enabled) == (5, False)
+
+
+def test_a_preview_leaves_out_what_has_lapsed_though_it_is_not_recorded(
+    shops: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shops.ingest(
+        asking(
+            "evt.billing.payment_succeeded",
+            {"merchant_id": SHOP, "payment_id": "p1", "credits": 8, "expires_in_days": 1},
+        )
+    )
+    for module in (bulk, changes):
+        monkeypatch.setattr(module, "now", lambda: instant(datetime.now(UTC) + timedelta(days=3)), raising=False)
+    removing = ("adjust", SHOP, "--remove", "6", "--reason", "r", "--dry-run")
+
+    items = told(adjusted(f"{SHOP},-6,a mistake\n{SHOP},1,a gift\n", "--dry-run", "--json"))["items"]
+
+    assert shops.balance() == 13
+    assert [(one["before"], one["after"], one["state"]) for one in items] == [(5, None, "refused"), (5, 6, "apply")]
+    assert "5 credits left, 6 cannot be removed" in said(*removing).err
 
 
 def test_a_file_is_applied_once_however_often_it_is_run(shops: System) -> None:

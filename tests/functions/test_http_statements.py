@@ -12,13 +12,13 @@ import pytest
 from chalicelib.adapters.dynamodb import history as history_module
 from chalicelib.adapters.dynamodb.items import account_item
 from chalicelib.adapters.dynamodb.month_ends import MonthEnds
-from chalicelib.api import statements
 from chalicelib.contracts.api.statement_page import page
 from chalicelib.contracts.api.statements import Statement
 from chalicelib.domain.ids import instant
 from chalicelib.domain.statements import Month, day_over, month_after
 from chalicelib.handlers.roll_up import roll_up
 from chalicelib.settings import settings
+from chalicelib.usecases import looking_back
 from chalicelib.wiring import for_figures, for_posting
 from tests.support.api import ADMIN, NOBODY, NOON, OPS, OTHER, OWNER, REGION, Answered, Api, Aws, Ledger
 from tests.support.builders import SHOP, order, trial
@@ -234,7 +234,7 @@ def test_statements_are_the_merchants_own(api: Api, ledger: Ledger) -> None:
 def test_a_month_that_is_too_long_to_be_added_up_is_refused(
     api: Api, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(statements, "TRANSACTIONS_EXAMINED_MAX", 2)
+    monkeypatch.setattr(looking_back, "ADDED_UP_MAX", 2)
     ledger.post(trial(5), order("1"), order("2"))
     ledger.post(order("3"), at=NOON + timedelta(days=40))
 

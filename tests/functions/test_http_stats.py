@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib.adapters.dynamodb import history as history_module
-from chalicelib.api import statistics
 from chalicelib.contracts.api import answers
 from chalicelib.domain.ids import instant
+from chalicelib.usecases import looking_back
 from tests.support.api import ADMIN, NOBODY, NOON, OPS, OTHER, OWNER, Answered, Api, Aws, Ledger
 from tests.support.builders import SHOP, adjustment, order, payment, refund_of, trial
 from tests.support.fakes import FakeLedger, settle
@@ -99,14 +98,14 @@ def test_a_range_without_transactions_adds_up_to_nothing(api: Api) -> None:
 def test_a_range_of_too_many_transactions_is_refused_before_it_is_read(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(statistics, "TRANSACTIONS_EXAMINED_MAX", 3)
+    assert looking_back.ADDED_UP_MAX == 20_000
+    monkeypatch.setattr(looking_back, "ADDED_UP_MAX", 3)
 
     largest = stats_of(api, start_date="2025-06-01T12:04:00Z")
     too_large = stats_of(api, start_date="2025-06-01T12:03:00Z")
 
     assert largest.body["data"]["transaction_count"] == 3
     assert (too_large.status, too_large.body["error"]["code"]) == (400, "RANGE_TOO_LONG")
-    assert history_module.TRANSACTIONS_EXAMINED_MAX == 20_000
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "chalicelib"
 PURE = [
     *sorted((PACKAGE / "domain").glob("*.py")),
-    PACKAGE / "ports.py",
+    *sorted((PACKAGE / "ports").glob("*.py")),
     *sorted((PACKAGE / "usecases").glob("*.py")),
 ]
 

@@ -1,9 +1,11 @@
 """The ends of days and months as the stream's function keeps them, in memory, and a shop that lives for months."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 
+from chalicelib.domain.days import DayEnd
 from chalicelib.domain.fold import fold
 from chalicelib.domain.ids import Instant, MerchantId, instant
 from chalicelib.domain.ledger import Commit
@@ -38,6 +40,8 @@ class FakeMonthEnds:
     """Keeps what `MonthEnds` keeps."""
 
     months: dict[tuple[MerchantId, Month], MonthKept] = field(default_factory=dict)
+    ends: dict[tuple[MerchantId, str], DayEnd] = field(default_factory=dict)
+    reads: list[list[Month]] = field(default_factory=list)
 
     def note(self, over: DayOver) -> None:
         """Keep what a write showed to be over."""
@@ -47,6 +51,19 @@ class FakeMonthEnds:
         for month in over.months:
             of_month = self._of(over.merchant_id, month)
             self.months[over.merchant_id, month] = replace(of_month, closing=over.closing)
+        day = f"{over.month}-{over.day:02}"
+        for name in (day, *(f"{month}-31" for month in over.months)):
+            self.ends[over.merchant_id, name] = DayEnd(day=name, balance=over.closing.balance, sums=over.sums)
+
+    def kept(self, merchant_id: MerchantId, months: Iterable[Month]) -> dict[Month, MonthKept]:
+        """Return what is kept of these months."""
+        self.reads.append(list(months))
+        return {month: kept for month, kept in self.of(merchant_id).items() if month in self.reads[-1]}
+
+    def days(self, merchant_id: MerchantId, months: Iterable[Month]) -> list[DayEnd]:
+        """Return the kept ends of days of these months."""
+        self.reads.append(list(months))
+        return [end for (of, day), end in self.ends.items() if of == merchant_id and day[:7] in self.reads[-1]]
 
     def of(self, merchant_id: MerchantId) -> dict[Month, MonthKept]:
         """Return all that is kept of a merchant."""

@@ -6,9 +6,8 @@ lies (decision 0007). `created_at` follows the sequence, so dates are found by b
 
 import time
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
 from pynamodb.exceptions import DoesNotExist, PynamoDBException
@@ -22,33 +21,17 @@ from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import Account
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.transactions import Total, Transaction
+from chalicelib.ports.history import Matches, TransactionSums
 
 WINDOW_MIN = 50
 WINDOW_MAX = 1000
 """Transactions that one query of a filtered list looks at; it doubles from the least to the most."""
 TRANSACTIONS_EXAMINED_MAX = 20_000
-"""Transactions that one request for a filtered list looks at, matching or not, and that one for sums may add up."""
+"""Transactions that one request for a filtered list looks at, matching or not."""
 INDEX_PAUSE_SECONDS = 0.1
 """How long to wait before an index that lacks the newest transactions is queried once more."""
 
 _SUMMED = ("operation_type", "transaction_type", "amount", "shortfall", "created_at")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Matches:
-    """Transactions of certain kinds, newest first. `below` is where to continue, 0 when everything was examined."""
-
-    transactions: tuple[Transaction, ...]
-    below: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TransactionSums:
-    """Sums of one merchant's transactions; `last_transaction_at` is the newest one's time, None without any."""
-
-    totals: Mapping[Kind, Total]
-    total_shortfall: int
-    last_transaction_at: Instant | None
 
 
 class History:

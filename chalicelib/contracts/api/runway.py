@@ -5,6 +5,7 @@ from typing import Self
 from chalicelib.contracts.api.model import Model
 from chalicelib.domain import runway
 from chalicelib.domain.ids import Instant
+from chalicelib.domain.lasting import runway_of
 from chalicelib.domain.ledger import Account
 
 
@@ -25,14 +26,3 @@ class Runway(Model):
         if found is None:
             return None
         return cls(days_left=found.days_left, empty_on=found.empty_on, per_day=found.per_day / runway.MILLI)
-
-
-def runway_of(account: Account, *, now: Instant) -> runway.Runway | None:
-    """Return how long the account's credits last as of `now`, None while the daily use is unknown."""
-    return runway.runway(account.use, account.balance, last=account.last_transaction_at, now=now)
-
-
-def lasts_at_most(account: Account, days: int, *, now: Instant) -> bool:
-    """Return whether the account's runway is known and at most so many whole days."""
-    found = runway_of(account, now=now)
-    return found is not None and found.days_left is not None and found.days_left <= days
