@@ -90,13 +90,13 @@ class RawWebhooks:
         webhook = found.webhook
         if merchant is not None:
             return self._of(found, merchant, now, again=found.message.deliveries > 1)
-        if not (webhook.events or webhook.closed):
-            return _nothing(webhook, None)
+        asked = self._of(found, merchant_of_name(webhook.name or ""), now)
+        if not asked.movements and (self._unlinked_opens or not webhook.closed):
+            # Nobody has paid: a test order needs no link and opens no account, and there is none to close.
+            ignored = tuple(replace(one, merchant_id=None) for one in asked.ignored)
+            return replace(asked, merchant_id=None, closes=False, ignored=ignored)
         if not self._unlinked_opens or webhook.name is None:
             raise unlinked(found.names)
-        if not self._of(found, merchant_of_name(webhook.name), now).movements:
-            # Nobody has paid: a test order opens no account.
-            return _nothing(webhook, None)
         link = Link(name=webhook.name, merchant_id=merchant_of_name(webhook.name), since=instant(now))
         owner, new = linking.claim(link)
         return self._of(found, owner, now, again=new)
@@ -141,7 +141,7 @@ class RawWebhooks:
         return movements, refused
 
 
-def _nothing(webhook: Webhook, merchant: MerchantId | None) -> Event:
+def _nothing(webhook: Webhook, merchant: MerchantId) -> Event:
     ignored = (
         Ignored(reason=one.reason, merchant_id=merchant, reference_id=one.reference_id or webhook.name)
         for one in webhook.unused
@@ -154,6 +154,6 @@ def _nothing(webhook: Webhook, merchant: MerchantId | None) -> Event:
         ignored=tuple(ignored),
         paid=webhook.paid,
         merchant_id=merchant,
-        closes=webhook.closed and merchant is not None,
+        closes=webhook.closed,
         occurred_at=instant(occurred_at) if occurred_at is not None else None,
     )

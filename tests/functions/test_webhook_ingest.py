@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -320,22 +320,32 @@ def test_what_is_linked_to_nobody_waits_and_is_posted_once_it_is(system: System)
 
 def test_what_stays_linked_to_nobody_is_parked(system: System) -> None:
     system.configure(GROUND_RETRY_SECONDS_TOTAL="0")
-    system.ingest(over_http(PAID), on_the_bus(paid_by("charge.dispute.funds_withdrawn", dispute())))
+    gone = shop("app/uninstalled", SHOP_BODY)
+    system.ingest(over_http(PAID), over_http(gone), on_the_bus(paid_by("charge.dispute.funds_withdrawn", dispute())))
 
     letters = system.parked()
+    assert len(letters) == 3
     assert {letter.attributes["code"] for letter in letters} == {"merchant_unlinked"}
     reasons = " ".join(letter.attributes["reason"] for letter in letters)
     assert f"shopify:{DOMAIN}" in reasons
     assert "stripe:pi_1" in reasons
 
 
+@pytest.mark.parametrize("unlinked", ["wait", "open"])
+@pytest.mark.parametrize("way", WAYS)
+def test_an_order_that_moves_nothing_needs_no_link(system: System, way: Callable[[Sent], Any], unlinked: str) -> None:
+    system.configure(UNLINKED=unlinked)
+    unpaid = shop("orders/updated", order(financial_status="pending"))
+    assert system.ingest(way(unpaid), way(shop("orders/paid", numbered(7, test=True)))) == []
+
+    said = [(line["reason"], line["reference_id"]) for line in system.lines() if line["message"] == "ignored"]
+    assert said == [("order_not_paid", str(ORDER_ID)), ("test_order", "7")]
+    assert system.items(CREDITS_TABLE) == system.items(LINKS_TABLE) == system.parked() == []
+
+
 def test_an_open_house_opens_one_account_for_a_shop_that_nobody_linked(system: System) -> None:
     system.configure(UNLINKED="open")
     own = merchant_of_name(f"shopify:{DOMAIN}")
-    unpaid = shop("orders/updated", order(financial_status="pending"))
-    assert system.ingest(over_http(unpaid), over_http(shop("orders/paid", order(test=True)))) == []
-    assert system.items(CREDITS_TABLE) == []
-
     for _ in range(2):
         assert system.ingest(over_http(PAID), on_the_bus(PAID), over_http(shop("orders/paid", numbered(8)))) == []
 
