@@ -273,6 +273,32 @@ def test_what_is_no_instant_is_an_opaque_period(opaque: str) -> None:
     assert period_name(opaque) == opaque
 
 
+@pytest.mark.parametrize(
+    "unset",
+    [
+        "0001-01-01T00:00:00Z",
+        "0001-01-01T00:00:00",
+        "0001-01-01 00:00:00+00",
+        "0000-12-31T23:06:32-00:53",
+        "0000-00-00 00:00:00",
+        "0000-00-00",
+        "1970-01-01T00:00:00Z",
+        "1970-01-01",
+        "0",
+        "0.0",
+        0,
+        0.0,
+    ],
+)
+def test_a_period_that_its_sender_never_set_is_none(unset: Any) -> None:
+    payload = {"merchant_id": SHOP, "subscription_id": "s", "period_start": unset, "credits": 5}
+    [renewal] = read(RENEWED, {**payload, "renewal_id": "in_1"}).movements
+    assert (renewal.key, renewal.other_keys) == ("SUBSCRIPTION_RENEWAL_s_in%5F1", ())
+    assert read(RENEWED, payload, idempotency_key="k1").movements[0].key == "SUBSCRIPTION_RENEWAL_s_k1"
+    with pytest.raises(Rejected, match="renewal_id"):
+        read(RENEWED, payload)
+
+
 def test_a_delivery_id_is_no_period() -> None:
     payload = {"merchant_id": SHOP, "subscription_id": "s", "credits": 5}
     with pytest.raises(Rejected, match="renewal_id") as raised:
