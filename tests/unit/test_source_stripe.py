@@ -56,6 +56,13 @@ def only_unused(webhook: Webhook) -> Unused:
     return part
 
 
+def only_reasons(thing: dict[str, Any]) -> list[str]:
+    """Return why each part of a paid invoice moves nothing, if none moves anything."""
+    webhook = came("invoice.paid", thing)
+    assert webhook.events == ()
+    return [one.reason for one in webhook.unused]
+
+
 def refused(event_type: str, thing: dict[str, Any], terms: SourceTerms = TERMS) -> tuple[Code, str | None]:
     with pytest.raises(Rejected) as caught:
         came(event_type, thing, terms)
@@ -392,6 +399,16 @@ def test_a_change_within_a_period_is_parked_since_no_price_says_its_credits() ->
     change = line(parent={"type": "subscription_item_details", "subscription_item_details": details})
     body = invoice(change, line(amount=-200, proration=True), billing_reason="subscription_update")
     assert refused("invoice.paid", body) == (Code.CREDITS_UNKNOWN, "data.object.lines.data.0.proration")
+
+
+def test_a_change_within_a_period_gives_what_its_invoice_says() -> None:
+    lines = [line(amount=-200, proration=True, start=PERIOD + 9), line(proration=True, start=PERIOD + 9)]
+    body = invoice(*lines, billing_reason="subscription_update", metadata={"credits": "70"})
+    webhook = came("invoice.paid", body)
+    [renewed] = [event.payload for event in webhook.events]
+    assert (renewed["period_start"], renewed["credits_used"]) == (PERIOD + 9, 70)
+    assert [one.reason for one in webhook.unused] == ["nothing_paid"]
+    assert only_reasons({**body, "metadata": {"credits": "0"}}) == ["nothing_paid", "no_credits"]
 
 
 def test_the_first_period_of_a_subscription_counts_also_where_it_is_a_part() -> None:

@@ -5,7 +5,7 @@ The period paid for is a line's: the invoice's own looks back. An invoice item, 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from typing import Final, NoReturn
 
 from chalicelib.contracts.event_types import PAYMENT_SUCCEEDED, RENEWED
 from chalicelib.contracts.sources.fields import Fields, Shape
@@ -126,7 +126,7 @@ def _of_invoice(invoice: Fields, terms: SourceTerms) -> int:
         return whole
     counted, _, prorated = _lines(invoice)
     if not counted:
-        unknown(prorated or invoice.path("lines"))
+        _unknown(invoice, prorated)
     return in_range(invoice, of_lines(counted, terms))
 
 
@@ -143,13 +143,16 @@ def _payment(invoice: Fields, invoice_id: str, credits_given: int) -> Part:
 def _renewals(invoice: Fields, invoice_id: str, subscription: str, terms: SourceTerms) -> list[Part]:
     """Return a renewal for each period; where only invoice items are paid for, a payment of what they give."""
     counted, parts, prorated = _lines(invoice)
-    if not counted:
+    whole = stated(invoice.within("metadata"))
+    if not counted and whole is None:
         # A change within a period: its lines pay for a share of a period, and no price says the credits of that.
-        unknown(prorated or invoice.path("lines"))
+        _unknown(invoice, prorated)
+    if counted:
+        parts += (unused(UnusedReason.PRORATION, line, "proration") for line in prorated)
+    counted = counted or prorated
     items = [line for line in counted if _is_item(line)]
     periods, used = _periods(invoice, [line for line in counted if line not in items])
     newest = max(periods, default=0)
-    whole = stated(invoice.within("metadata"))
     for start, lines in periods.items():
         # What was used in the last period is billed with the next, and comes with it, as items do.
         beside = used if start == newest else []
@@ -251,8 +254,8 @@ def _of_items(items: list[Fields], terms: SourceTerms, *, covered: bool) -> int:
     return total
 
 
-def _lines(invoice: Fields) -> tuple[list[Fields], list[Part], str | None]:
-    """Return the lines that give credits, the others, and where the first line is that pays for a part of a period.
+def _lines(invoice: Fields) -> tuple[list[Fields], list[Part], list[Fields]]:
+    """Return the lines that give credits, those that give none, and those that pay for a part of a period.
 
     Raises:
         Rejected: the webhook does not hold all lines, or none.
@@ -264,18 +267,21 @@ def _lines(invoice: Fields) -> tuple[list[Fields], list[Part], str | None]:
         )
     counted: list[Fields] = []
     others: list[Part] = []
-    prorated = None
+    prorated: list[Fields] = []
     for line in lines.each("data"):
         if line.needed("amount") <= 0:
             others.append(unused(UnusedReason.NOTHING_PAID, line, "amount"))
         elif _is_prorated(line) and invoice.text("billing_reason") != _FIRST:
-            prorated = prorated or line.path("proration")
-            others.append(unused(UnusedReason.PRORATION, line, "proration"))
+            prorated.append(line)
         else:
             counted.append(line)
-    if not counted and not others:
+    if not (counted or others or prorated):
         lines.missing("data")
     return counted, others, prorated
+
+
+def _unknown(invoice: Fields, prorated: Sequence[Fields]) -> NoReturn:
+    unknown(prorated[0].path("proration") if prorated else invoice.path("lines"))
 
 
 def _is_item(line: Fields) -> bool:
