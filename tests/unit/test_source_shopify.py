@@ -317,6 +317,21 @@ def test_refunds_within_a_paid_order_wait_for_their_own_webhook() -> None:
     assert len(came("orders/paid", order(refunds=[refund(transaction())])).events) == 1
 
 
+@pytest.mark.parametrize(
+    ("topic", "body"),
+    [("orders/paid", order()), ("refunds/create", refund(transaction())), ("app/uninstalled", SHOP_BODY)],
+)
+def test_a_notification_of_shopifys_test_button_is_ignored_unless_test_orders_count(
+    topic: str, body: dict[str, Any]
+) -> None:
+    pressed = {"x-shopify-test": "true"}
+    assert only_unused(came(topic, body, **pressed)).reason is UnusedReason.TEST_ORDER
+    assert came("products/create", {}, **pressed).unused[0].reason is UnusedReason.TOPIC_UNUSED
+    moving = came(topic, body).parts
+    assert came(topic, body, SourceTerms(count_test_orders=True), **pressed).parts == moving
+    assert came(topic, body, **{"X-Shopify-Test": "false"}).parts == moving
+
+
 def test_a_refund_of_a_test_order_is_ignored_unless_test_orders_count() -> None:
     body = refund(transaction(test=True))
     assert only_unused(came("refunds/create", body)).reason is UnusedReason.TEST_ORDER
