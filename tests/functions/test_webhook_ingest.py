@@ -309,6 +309,20 @@ def test_a_period_that_an_invoice_paid_for_is_not_counted_again_in_another_spell
     assert (linked.balance(), codes(linked)) == (600, [])
 
 
+BY_INVOICE = asking(
+    "evt.subscription.renewed", {"subscription_id": "sub_1", "renewal_id": "in_1Abc", "credits_used": 500}
+)
+
+
+@pytest.mark.parametrize("ours_first", [True, False])
+def test_a_renewal_that_another_service_names_by_its_invoice_counts_once(linked: System, ours_first: bool) -> None:
+    sent = [BY_INVOICE, over_http(paid_by("invoice.paid", invoice()))]
+    for record in sent if ours_first else reversed(sent):
+        assert linked.ingest(record) == []
+
+    assert (len(transactions(linked)), linked.balance(), codes(linked)) == (1, 600, [])
+
+
 def test_what_is_linked_to_nobody_waits_and_is_posted_once_it_is(system: System) -> None:
     record = over_http(PAID)
     assert system.ingest(record) == [record["messageId"]]

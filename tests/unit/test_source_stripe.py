@@ -78,6 +78,7 @@ def test_a_paid_invoice_of_a_subscription_renews_it_for_the_period_of_its_line(o
         payload={
             "subscription_id": "sub_1",
             "period_start": PERIOD,
+            "aliases": ["in_1Abc"],
             "period_end": PERIOD + 2592000,
             "credits_used": 1000,
         },
@@ -102,6 +103,7 @@ def test_an_invoice_of_two_periods_renews_each(old: bool) -> None:
     lines = [line(old=old), line("price_seat", old=old, start=NEXT_PERIOD, quantity=3)]
     renewed = paid(invoice(*lines, old=old))
     assert [(one["period_start"], one["credits_used"]) for one in renewed] == [(PERIOD, 1000), (NEXT_PERIOD, 30)]
+    assert not any("aliases" in one for one in renewed)
 
 
 @pytest.mark.parametrize("old", [True, False])
@@ -275,7 +277,13 @@ def test_a_fee_in_a_renewals_invoice_pays_for_no_period_of_its_own(old: bool) ->
     subscription["metadata"] = {"credits": "700"}
 
     assert paid(body) == [
-        {"subscription_id": "sub_1", "period_start": PERIOD, "period_end": PERIOD + 2592000, "credits_used": 700}
+        {
+            "subscription_id": "sub_1",
+            "period_start": PERIOD,
+            "aliases": ["in_1Abc"],
+            "period_end": PERIOD + 2592000,
+            "credits_used": 700,
+        }
     ]
 
 

@@ -5,7 +5,7 @@ The period paid for is a line's: the invoice's own looks back. An invoice item, 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from chalicelib.contracts.event_types import PAYMENT_SUCCEEDED, RENEWED
 from chalicelib.contracts.sources.fields import Fields, Shape
@@ -161,8 +161,12 @@ def _renewals(invoice: Fields, invoice_id: str, subscription: str, terms: Source
             credits_given = whole if start == newest else 0
         else:
             credits_given = _of_period(invoice, [*lines, *beside], items if start == newest else [], terms)
-        name = {"renewal_id": invoice_id} if _is_of_threshold(invoice) else {"period_start": start}
-        parts.append(_renewal({"subscription_id": subscription, **name}, lines, in_range(invoice, credits_given)))
+        if _is_of_threshold(invoice):
+            named = given(renewal_id=invoice_id)
+        else:
+            # Another service may name the renewal by its invoice, if it pays for one period.
+            named = given(period_start=start, aliases=[invoice_id] if len(periods) == 1 else None)
+        parts.append(_renewal({"subscription_id": subscription, **named}, lines, in_range(invoice, credits_given)))
     if not periods:
         of_items = (
             whole if whole is not None else _of_items(items, terms, covered=_of_subscription(invoice) is not None)
@@ -208,7 +212,7 @@ def _by_period(lines: Sequence[Fields]) -> dict[int, list[Fields]]:
     return periods
 
 
-def _renewal(named: Mapping[str, str | int], lines: list[Fields], credits_given: int) -> Part:
+def _renewal(named: Mapping[str, Any], lines: list[Fields], credits_given: int) -> Part:
     if credits_given == 0:
         return unused(UnusedReason.NO_CREDITS, lines[0], "metadata")
     ends = [end for line in lines if (end := line.within("period").whole("end")) is not None]
