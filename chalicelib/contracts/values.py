@@ -48,6 +48,8 @@ AHEAD_MAX = timedelta(days=1)
 _PRINTABLE = re.compile(r"[\x20-\x7e]+")
 _DECIMAL = re.compile(rf"[0-9]{{1,{MONEY_DIGITS_MAX}}}(\.[0-9]+)?")
 _CURRENCY = re.compile(r"[A-Za-z]{3}")
+NO_CURRENCY: Final = "XXX"
+"""ISO 4217's code for no currency, which Shopify writes where it knows none."""
 
 
 def text_id(value: Any, *, longest: int = ID_LENGTH_MAX) -> str:
@@ -128,6 +130,11 @@ def currency(value: Any) -> str:
     if not isinstance(value, str) or _CURRENCY.fullmatch(value) is None:
         raise PydanticCustomError(Code.FIELD_INVALID, "a currency is a code of three letters")
     return value.upper()
+
+
+def _known_currency(value: Any, _: "Reading") -> str | None:
+    code = currency(value)
+    return None if code == NO_CURRENCY else code
 
 
 def _reason(value: Any) -> str:
@@ -264,6 +271,6 @@ OptionalKey = Annotated[str | None, lenient(lambda value, _: text_id(value, long
 OptionalTime = Annotated[Instant | None, lenient(_time), WithJsonSchema(MOMENT_FORM)]
 OptionalCurrency = Annotated[
     str | None,
-    lenient(lambda value, _: currency(value)),
+    lenient(_known_currency),
     WithJsonSchema({"type": "string", "description": "A code of three letters; anything else counts as none."}),
 ]

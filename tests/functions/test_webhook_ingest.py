@@ -316,7 +316,7 @@ BY_INVOICE = asking(
 
 @pytest.mark.parametrize("ours_first", [True, False])
 def test_a_renewal_that_another_service_names_by_its_invoice_counts_once(linked: System, ours_first: bool) -> None:
-    sent = [BY_INVOICE, over_http(paid_by("invoice.paid", invoice()))]
+    sent: list[Any] = [BY_INVOICE, over_http(paid_by("invoice.paid", invoice()))]
     for record in sent if ours_first else reversed(sent):
         assert linked.ingest(record) == []
 
@@ -354,7 +354,7 @@ def test_an_order_that_moves_nothing_needs_no_link(system: System, way: Callable
 
     said = [(line["reason"], line["reference_id"]) for line in system.lines() if line["message"] == "ignored"]
     assert said == [("order_not_paid", str(ORDER_ID)), ("test_order", "7")]
-    assert system.items(CREDITS_TABLE) == system.items(LINKS_TABLE) == system.parked() == []
+    assert (system.items(CREDITS_TABLE), system.items(LINKS_TABLE), system.parked()) == ([], [], [])
 
 
 def test_an_open_house_opens_one_account_for_a_shop_that_nobody_linked(system: System) -> None:

@@ -50,6 +50,13 @@ def test_an_empty_field_is_absent_and_nothing_was_dropped(name: str, value: Any)
     assert (len(event.movements), event.dropped) == (1, ())
 
 
+@pytest.mark.parametrize("code", ["XXX", "xxx"])
+def test_the_code_for_no_currency_is_none(code: str) -> None:
+    event = read(PAID, {**ORDER, "currency": code})
+
+    assert ("currency" in event.movements[0].metadata, event.dropped) == (False, ("currency",))
+
+
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), st.lists))
 def test_no_metadata_and_no_currency_ever_stops_an_order(value: Any) -> None:
     body = {"event_type": PAID, "metadata": value, "payload": {**ORDER, "currency": value}}

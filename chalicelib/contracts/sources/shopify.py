@@ -28,7 +28,7 @@ from chalicelib.contracts.sources.webhooks import (
     given,
     link_name,
 )
-from chalicelib.contracts.values import money, money_text
+from chalicelib.contracts.values import NO_CURRENCY, money, money_text
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.links import SHOP_DOMAIN, LinkKind
 from chalicelib.domain.movements import ORDER_UPDATED
@@ -255,21 +255,26 @@ def _refunded(refund: Fields, reference_id: str) -> tuple[Decimal, str | None] |
 def _shop_currency(refund: Fields) -> str | None:
     for lines, name in (("refund_line_items", "subtotal_set"), ("order_adjustments", "amount_set")):
         for line in refund.each(lines):
-            code = line.within(name, "shop_money").text("currency_code")
+            code = _currency(line.within(name, "shop_money"), "currency_code")
             if code is not None:
-                return code.upper()
+                return code
     return None
+
+
+def _currency(money_set: Fields, name: str) -> str | None:
+    code = (money_set.text(name) or NO_CURRENCY).upper()
+    return None if code == NO_CURRENCY else code
 
 
 def _shop_money(transaction: Fields) -> tuple[Decimal, str | None]:
     # Some versions give a transaction's amount in both currencies; then the shop's is the one that counts.
     both = transaction.within("amount_set", "shop_money")
-    place, currency = (both, "currency_code") if "amount" in both else (transaction, "currency")
-    code = place.text(currency)
+    place, name = (both, "currency_code") if "amount" in both else (transaction, "currency")
+    currency = _currency(place, name)
     if place.scalar("amount") is None:
         place.missing("amount")
     try:
-        return money(place.scalar("amount")), code.upper() if code else None
+        return money(place.scalar("amount")), currency
     except PydanticCustomError:
         place.invalid("amount", "an amount of money of at least 0")
 
