@@ -320,6 +320,13 @@ def test_a_refund_within_an_order_that_cannot_be_read_is_ignored_with_its_reason
     assert (unused.reason, unused.reference_id) == (code, str(REFUND_ID))
 
 
+def test_a_refund_that_settles_later_counts_of_a_test_order_where_test_orders_count() -> None:
+    body = order(test=True, financial_status="refunded", refunds=[refund(transaction(test=True))])
+    assert len(came("orders/updated", body).events) == 1
+    [_, settled] = came("orders/updated", body, SourceTerms(count_test_orders=True)).events
+    assert settled.payload["refund_amount"] == "45"
+
+
 def test_refunds_within_a_paid_order_wait_for_their_own_webhook() -> None:
     assert len(came("orders/paid", order(refunds=[refund(transaction())])).events) == 1
 

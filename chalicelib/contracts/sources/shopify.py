@@ -168,7 +168,7 @@ def _check_shop(fields: Fields, shop: str) -> None:
         raise Rejected(Code.TOPIC_CONTRADICTS_BODY, f"myshopify_domain is not {SHOP}", field="myshopify_domain")
 
 
-def _order(fields: Fields, topic: str, _terms: SourceTerms) -> list[Part]:
+def _order(fields: Fields, topic: str, terms: SourceTerms) -> list[Part]:
     _check_kind(fields, needed=_ORDER_ONLY, foreign=(*_REFUND_ONLY, *_NEITHER))
     order_id = number(fields, "id", "Order")
     lines = fields.count("line_items")
@@ -188,8 +188,8 @@ def _order(fields: Fields, topic: str, _terms: SourceTerms) -> list[Part]:
             order_items=[{}] * lines if lines else None,
         ),
     )
-    paid = status is not None and status.lower() in PAID
-    return [order, *(_settled(fields, order_id) if updated and paid and not test else ())]
+    charged = status is not None and status.lower() in PAID and (terms.count_test_orders or not test)
+    return [order, *(_settled(fields, order_id) if updated and charged else ())]
 
 
 def _settled(order: Fields, order_id: str) -> list[Part]:
