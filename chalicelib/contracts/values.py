@@ -23,6 +23,7 @@ from chalicelib.domain.errors import Code
 from chalicelib.domain.ids import (
     GLOBAL_ID_LENGTH_MAX,
     ID_LENGTH_MAX,
+    NIL_UUID,
     SESSION_ID_LENGTH_MAX,
     SESSION_PREFIX,
     Instant,
@@ -74,8 +75,13 @@ def _shop_id(value: Any) -> str:
     return text_id(value)
 
 
-empty_is_none = BeforeValidator(lambda value: None if value == "" else value)
-"""For a field that may be null and keys nothing: an empty text is none, too."""
+def is_unset(value: Any) -> bool:
+    """Whether a value is what senders write for one that they never set: null, an empty text, or a UUID of zeros."""
+    return value is None or value in ("", NIL_UUID)
+
+
+empty_is_none = BeforeValidator(lambda value: None if is_unset(value) else value)
+"""For a field that may be null and keys nothing."""
 
 
 def other_names(read: Callable[[Any], str]) -> BeforeValidator:
@@ -84,7 +90,7 @@ def other_names(read: Callable[[Any], str]) -> BeforeValidator:
     def validated(value: Any) -> tuple[str, ...]:
         if value is not None and not isinstance(value, list):
             raise PydanticCustomError(Code.FIELD_INVALID, "aliases are a list of ids")
-        names = tuple(dict.fromkeys(read(name) for name in value or () if name is not None and name != ""))
+        names = tuple(dict.fromkeys(read(name) for name in value or () if not is_unset(name)))
         if len(names) > ALIASES_MAX:
             raise PydanticCustomError(Code.FIELD_INVALID, "a fact has up to {most} aliases", {"most": ALIASES_MAX})
         return names
@@ -177,7 +183,7 @@ def lenient(read: Callable[[Any, Reading], Any]) -> BeforeValidator:
     """Return a validator for a field that stops nothing: null and empty are absent, and so is what `read` refuses."""
 
     def validated(value: Any, info: ValidationInfo) -> Any:
-        if value is None or value == "":
+        if is_unset(value):
             return None
         reading = info.context if isinstance(info.context, Reading) else Reading(now=datetime.now(UTC))
         try:
