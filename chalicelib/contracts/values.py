@@ -23,6 +23,7 @@ from chalicelib.domain.errors import Code
 from chalicelib.domain.ids import (
     GLOBAL_ID_LENGTH_MAX,
     ID_LENGTH_MAX,
+    NIL_UUID,
     SESSION_ID_LENGTH_MAX,
     SESSION_PREFIX,
     Instant,
@@ -48,6 +49,8 @@ AHEAD_MAX = timedelta(days=1)
 _PRINTABLE = re.compile(r"[\x20-\x7e]+")
 _DECIMAL = re.compile(rf"[0-9]{{1,{MONEY_DIGITS_MAX}}}(\.[0-9]+)?")
 _CURRENCY = re.compile(r"[A-Za-z]{3}")
+NO_CURRENCY: Final = "XXX"
+"""ISO 4217's code for no currency, which Shopify writes where it knows none."""
 
 
 def text_id(value: Any, *, longest: int = ID_LENGTH_MAX) -> str:
@@ -72,8 +75,13 @@ def _shop_id(value: Any) -> str:
     return text_id(value)
 
 
-empty_is_none = BeforeValidator(lambda value: None if value == "" else value)
-"""For a field that may be null and keys nothing: an empty text is none, too."""
+def is_unset(value: Any) -> bool:
+    """Whether a value is what senders write for one that they never set: null, an empty text, or a UUID of zeros."""
+    return value is None or value in ("", NIL_UUID)
+
+
+empty_is_none = BeforeValidator(lambda value: None if is_unset(value) else value)
+"""For a field that may be null and keys nothing."""
 
 
 def other_names(read: Callable[[Any], str]) -> BeforeValidator:
@@ -82,7 +90,7 @@ def other_names(read: Callable[[Any], str]) -> BeforeValidator:
     def validated(value: Any) -> tuple[str, ...]:
         if value is not None and not isinstance(value, list):
             raise PydanticCustomError(Code.FIELD_INVALID, "aliases are a list of ids")
-        names = tuple(dict.fromkeys(read(name) for name in value or () if name is not None and name != ""))
+        names = tuple(dict.fromkeys(read(name) for name in value or () if not is_unset(name)))
         if len(names) > ALIASES_MAX:
             raise PydanticCustomError(Code.FIELD_INVALID, "a fact has up to {most} aliases", {"most": ALIASES_MAX})
         return names
@@ -130,6 +138,11 @@ def currency(value: Any) -> str:
     return value.upper()
 
 
+def _known_currency(value: Any, _: "Reading") -> str | None:
+    code = currency(value)
+    return None if code == NO_CURRENCY else code
+
+
 def _reason(value: Any) -> str:
     text = value.strip() if isinstance(value, str) else ""
     if not 1 <= len(text) <= REASON_LENGTH_MAX or not text.isprintable():
@@ -170,7 +183,7 @@ def lenient(read: Callable[[Any, Reading], Any]) -> BeforeValidator:
     """Return a validator for a field that stops nothing: null and empty are absent, and so is what `read` refuses."""
 
     def validated(value: Any, info: ValidationInfo) -> Any:
-        if value is None or value == "":
+        if is_unset(value):
             return None
         reading = info.context if isinstance(info.context, Reading) else Reading(now=datetime.now(UTC))
         try:
@@ -264,6 +277,6 @@ OptionalKey = Annotated[str | None, lenient(lambda value, _: text_id(value, long
 OptionalTime = Annotated[Instant | None, lenient(_time), WithJsonSchema(MOMENT_FORM)]
 OptionalCurrency = Annotated[
     str | None,
-    lenient(lambda value, _: currency(value)),
+    lenient(_known_currency),
     WithJsonSchema({"type": "string", "description": "A code of three letters; anything else counts as none."}),
 ]

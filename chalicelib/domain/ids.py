@@ -54,6 +54,8 @@ def merchant_id(text: str) -> MerchantId:
     return MerchantId(lower if "-" in lower else str(UUID(lower)))
 
 
+NIL_UUID = "00000000-0000-0000-0000-000000000000"
+"""What languages write for a UUID that was never set, Go even where `omitempty` is to leave it out."""
 ID_LENGTH_MAX = 64
 SESSION_PREFIX = "cs_"
 """How the ids of Stripe's checkout sessions begin, which are names of payments."""

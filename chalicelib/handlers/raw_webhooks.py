@@ -14,7 +14,7 @@ from chalicelib.contracts.sources.raw import RawWebhook
 from chalicelib.contracts.sources.webhooks import SourceEvent, SourceTerms, Webhook
 from chalicelib.domain.errors import Rejected
 from chalicelib.domain.ids import MerchantId, instant
-from chalicelib.domain.links import link_name
+from chalicelib.domain.links import link_name, merchant_of_name
 from chalicelib.domain.movements import Movement
 from chalicelib.settings import Settings
 from chalicelib.usecases.linking import Linking, WebhookNames
@@ -85,25 +85,36 @@ class RawWebhooks:
 
     def _event(self, found: ReadWebhook, merchant: MerchantId | None, linking: Linking, now: datetime) -> Event:
         webhook = found.webhook
+        merchant = merchant or linking.known(found.names)
+        # Of a merchant that is not known, what its webhook would do to the account that its name may open.
+        asked = None if merchant else self._of(found, merchant_of_name(webhook.name or ""), now)
         owner = linking.owner(
             found.names,
             merchant,
             unlinked_opens=self._unlinked_opens,
             redelivered=found.message.deliveries > 1,
-            asks=bool(webhook.events or webhook.closed),
-            moves=lambda own: bool(self._of(found, own, now).movements),
+            moves=asked is None or bool(asked.movements),
+            closes=webhook.closed,
             now=instant(now),
         )
-        return _nothing(webhook, None) if owner is None else self._of(found, owner.merchant_id, now, opens=owner.opens)
+        if owner is not None:
+            return self._of(found, owner.merchant_id, now, opens=owner.opens)
+        assert asked is not None, "a merchant that is known is the owner"
+        ignored = tuple(replace(one, merchant_id=None) for one in asked.ignored)
+        return replace(asked, merchant_id=None, closes=False, ignored=ignored)
 
     def _of(self, found: ReadWebhook, merchant: MerchantId, now: datetime, *, opens: bool = False) -> Event:
-        """Return what a webhook of this merchant asks for; first to open the account, if it `opens` and asks at all."""
+        """Return what a webhook of this merchant asks for.
+
+        What `opens` and moves credits is to open the account first.
+        """
         webhook = found.webhook
         of_events = list(zip(webhook.events, webhook.bodies(merchant, invoice=found.invoice), strict=True))
         bodies = [body for event, body in of_events if not event.secondary]
-        if opens and bodies:
-            bodies.insert(0, as_json({"event_type": MERCHANT_CREATED, "payload": {"merchant_id": merchant}}))
         events = [read_event(body, self._terms, now=now) for body in bodies]
+        if opens and any(event.movements for event in events):
+            opening = as_json({"event_type": MERCHANT_CREATED, "payload": {"merchant_id": merchant}})
+            events.insert(0, read_event(opening, self._terms, now=now))
         secondary, refused = self._secondary(of_events, merchant, now)
         nothing = _nothing(webhook, merchant)
         return replace(
@@ -132,7 +143,7 @@ class RawWebhooks:
         return movements, refused
 
 
-def _nothing(webhook: Webhook, merchant: MerchantId | None) -> Event:
+def _nothing(webhook: Webhook, merchant: MerchantId) -> Event:
     ignored = (
         Ignored(reason=one.reason, merchant_id=merchant, reference_id=one.reference_id or webhook.name)
         for one in webhook.unused
@@ -145,6 +156,6 @@ def _nothing(webhook: Webhook, merchant: MerchantId | None) -> Event:
         ignored=tuple(ignored),
         paid=webhook.paid,
         merchant_id=merchant,
-        closes=webhook.closed and merchant is not None,
+        closes=webhook.closed,
         occurred_at=instant(occurred_at) if occurred_at is not None else None,
     )

@@ -1,7 +1,7 @@
 """Which merchant a webhook belongs to, by links that are read once a batch and kept a while (contract, section 15)."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from chalicelib.domain.errors import Code, Rejected, RetryLater
@@ -132,30 +132,27 @@ class Linking:
         *,
         unlinked_opens: bool,
         redelivered: bool,
-        asks: bool,
-        moves: Callable[[MerchantId], bool],
+        moves: bool,
+        closes: bool,
         now: Instant,
     ) -> Owner | None:
-        """Return whose a webhook is, None if nobody's and it moves nothing (contract, section 15, points 3 and 8).
+        """Return whose a webhook is, None if nobody's and there is nothing to do (contract, section 15, point 8).
 
-        `found` is its merchant by `merchants`. Where `unlinked_opens`, a shop or customer that is linked to nobody gets
-        an account of its own. `asks`: the webhook asks for something; `moves` returns whether that would move credits
-        of a merchant.
+        `found` is its merchant by `merchants` or `known`. Where `unlinked_opens`, a shop or customer that is linked to
+        nobody gets an account of its own, if the webhook `moves` credits. `closes`: it would close the account.
 
         Raises:
             RetryLater: its merchant is not known yet, or the links cannot be read or written.
         """
         # The link may be there although the write that was to open the account failed.
-        merchant, may_open = found or self.known(names), redelivered
+        merchant, may_open = found, redelivered
         if merchant is None:
-            if not asks:
+            if not moves and (unlinked_opens or not closes):
+                # Nobody has paid: a test order needs no link and opens no account, and there is none to close.
                 return None
             if names.name is None or not unlinked_opens:
                 raise unlinked(names)
             own = merchant_of_name(names.name)
-            if not moves(own):
-                # Nobody has paid: a test order opens no account.
-                return None
             merchant, may_open = self._claim(Link(name=names.name, merchant_id=own, since=now))
         opens = may_open and unlinked_opens and merchant == merchant_of_name(names.name or "")
         return Owner(merchant_id=merchant, opens=opens)

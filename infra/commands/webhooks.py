@@ -154,9 +154,12 @@ def _read(target: Target, signing: Signing, body: bytes, *, checked: bool) -> Fo
     try:
         webhook = from_request(signing.source, body.decode(), signing.headers).read(terms)
         merchant = _merchant(target, webhook, opens=configured.unlinked_opens)
-        bodies = zip(webhook.events, webhook.bodies(merchant), strict=True) if merchant else ()
+        bodies = webhook.bodies(merchant or merchant_of_name(webhook.name or ""))
         # Nobody waits for secondary events: they also come as webhooks of their own.
-        events = tuple(read_event(one, TERMS, now=datetime.now(UTC)) for event, one in bodies if not event.secondary)
+        asked = [body for event, body in zip(webhook.events, bodies, strict=True) if not event.secondary]
+        events = tuple(read_event(one, TERMS, now=datetime.now(UTC)) for one in asked)
+        if merchant is None and any(event.movements for event in events):
+            events = ()  # They wait for the link.
     except (Rejected, UnicodeDecodeError) as error:
         if checked:
             why = error.message if isinstance(error, Rejected) else "the file is not UTF-8"

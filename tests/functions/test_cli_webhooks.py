@@ -25,6 +25,7 @@ from tests.support.events import opened
 from tests.support.system import System, forget_the_container
 from tests.support.webhooks import (
     DOMAIN,
+    ORDER_ID,
     PERIOD,
     SHOP_BODY,
     dispute,
@@ -195,6 +196,15 @@ def test_a_shop_that_nobody_linked_is_named_with_the_command_that_links_it(
     assert f"No merchant is linked to shopify:{DOMAIN}" in said.stdout
     assert f"credits link shopify:{DOMAIN} MERCHANT" in said.stdout
     assert len(inbox.bodies) == 1
+
+
+def test_an_order_of_a_shop_that_nobody_linked_is_said_to_be_ignored_where_nobody_paid(
+    desk: Desk, inbox: Inbox, tmp_path: Path
+) -> None:
+    said = emitted(desk, tmp_path, "shopify", order(test=True), "--wait")
+
+    assert (said.exit_code, len(inbox.bodies)) == (0, 1)
+    assert f"{ORDER_ID}: ignored (test_order); nothing is recorded." in said.stdout
 
 
 def test_poison_is_not_sent_unless_that_is_wanted(desk: Desk, inbox: Inbox, tmp_path: Path) -> None:

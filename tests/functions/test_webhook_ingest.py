@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -309,6 +309,20 @@ def test_a_period_that_an_invoice_paid_for_is_not_counted_again_in_another_spell
     assert (linked.balance(), codes(linked)) == (600, [])
 
 
+BY_INVOICE = asking(
+    "evt.subscription.renewed", {"subscription_id": "sub_1", "renewal_id": "in_1Abc", "credits_used": 500}
+)
+
+
+@pytest.mark.parametrize("ours_first", [True, False])
+def test_a_renewal_that_another_service_names_by_its_invoice_counts_once(linked: System, ours_first: bool) -> None:
+    sent: list[Any] = [BY_INVOICE, over_http(paid_by("invoice.paid", invoice()))]
+    for record in sent if ours_first else reversed(sent):
+        assert linked.ingest(record) == []
+
+    assert (len(transactions(linked)), linked.balance(), codes(linked)) == (1, 600, [])
+
+
 def test_what_is_linked_to_nobody_waits_and_is_posted_once_it_is(system: System) -> None:
     record = over_http(PAID)
     assert system.ingest(record) == [record["messageId"]]
@@ -320,22 +334,32 @@ def test_what_is_linked_to_nobody_waits_and_is_posted_once_it_is(system: System)
 
 def test_what_stays_linked_to_nobody_is_parked(system: System) -> None:
     system.configure(GROUND_RETRY_SECONDS_TOTAL="0")
-    system.ingest(over_http(PAID), on_the_bus(paid_by("charge.dispute.funds_withdrawn", dispute())))
+    gone = shop("app/uninstalled", SHOP_BODY)
+    system.ingest(over_http(PAID), over_http(gone), on_the_bus(paid_by("charge.dispute.funds_withdrawn", dispute())))
 
     letters = system.parked()
+    assert len(letters) == 3
     assert {letter.attributes["code"] for letter in letters} == {"merchant_unlinked"}
     reasons = " ".join(letter.attributes["reason"] for letter in letters)
     assert f"shopify:{DOMAIN}" in reasons
     assert "stripe:pi_1" in reasons
 
 
+@pytest.mark.parametrize("unlinked", ["wait", "open"])
+@pytest.mark.parametrize("way", WAYS)
+def test_an_order_that_moves_nothing_needs_no_link(system: System, way: Callable[[Sent], Any], unlinked: str) -> None:
+    system.configure(UNLINKED=unlinked)
+    unpaid = shop("orders/updated", order(financial_status="pending"))
+    assert system.ingest(way(unpaid), way(shop("orders/paid", numbered(7, test=True)))) == []
+
+    said = [(line["reason"], line["reference_id"]) for line in system.lines() if line["message"] == "ignored"]
+    assert said == [("order_not_paid", str(ORDER_ID)), ("test_order", "7")]
+    assert (system.items(CREDITS_TABLE), system.items(LINKS_TABLE), system.parked()) == ([], [], [])
+
+
 def test_an_open_house_opens_one_account_for_a_shop_that_nobody_linked(system: System) -> None:
     system.configure(UNLINKED="open")
     own = merchant_of_name(f"shopify:{DOMAIN}")
-    unpaid = shop("orders/updated", order(financial_status="pending"))
-    assert system.ingest(over_http(unpaid), over_http(shop("orders/paid", order(test=True)))) == []
-    assert system.items(CREDITS_TABLE) == []
-
     for _ in range(2):
         assert system.ingest(over_http(PAID), on_the_bus(PAID), over_http(shop("orders/paid", numbered(8)))) == []
 
@@ -354,6 +378,19 @@ def test_a_link_that_outlived_the_write_that_was_to_open_the_account_opens_it_la
 
     assert system.ingest(first) == []
     assert [transaction.amount for transaction in system.history(merchant_of_name(f"shopify:{DOMAIN}"))] == [100, -1]
+
+
+def test_a_test_order_opens_no_account_either_where_the_link_is_there_and_it_comes_again(system: System) -> None:
+    system.configure(UNLINKED="open")
+    system.fail("TransactWriteItems", None, *[refusal("TransactWriteItems")] * 30)
+    assert system.ingest(over_http(PAID)) != []
+    system.faults.clear()
+    system.configure()
+    test_order = over_http(shop("orders/paid", order(test=True)))
+    test_order["attributes"]["ApproximateReceiveCount"] = "2"
+
+    assert system.ingest(test_order) == []
+    assert system.items(CREDITS_TABLE) == []
 
 
 def test_a_name_that_belongs_to_another_merchant_is_not_moved(linked: System) -> None:

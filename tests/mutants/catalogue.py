@@ -1005,7 +1005,7 @@ MUTANTS = (
     ),
     _mutant(
         "a test order opens an account",
-        (LINKING, "            if not moves(own):\n", "            if not asks:\n"),
+        (LINKING, "if not moves and (unlinked_opens or not closes):", "if not moves and not unlinked_opens:"),
         tests="tests/unit/test_linking.py",
     ),
     _mutant(

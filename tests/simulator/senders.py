@@ -113,7 +113,9 @@ def _sold(random: Random, shop: str) -> Letter:
     order = random.choice(list(CURRENCIES))
     currency = CURRENCIES[order]
     letter = paid(shop, [Order(order, "10", currency=currency)])
-    said: Any = random.choice([currency, currency.lower()]) if currency else random.choice([None, "", "EURO", 840, {}])
+    said: Any = (
+        random.choice([currency, currency.lower()]) if currency else random.choice([None, "", "EURO", "XXX", 840, {}])
+    )
     total = random.choice(["total", "order_total", "total_price"])
     payload: dict[str, Any] = {"merchant_id": shop, "order_id": order, total: "10", "currency": said, "order_items": []}
     return Letter(PAID, payload, letter.asks)
@@ -123,7 +125,7 @@ def _returned(random: Random, shop: str) -> Letter:
     order, currency = random.choice(list(CURRENCIES)), random.choice(["EUR", "EUR", "USD", "JPY", None])
     refund = Refund(order, f"9{order}{currency}", random.choice([None, "5"]), currency=currency)
     letter = refunded(shop, [refund])
-    said = random.choice([currency, currency.lower()]) if currency else random.choice([None, "", "EURO"])
+    said = random.choice([currency, currency.lower()]) if currency else random.choice([None, "", "EURO", "xxx"])
     return Letter(letter.event_type, {**letter.payload, "currency": said, "refunds": []}, letter.asks)
 
 

@@ -23,6 +23,7 @@ TERMS = Terms(trial_credits=100, policy=Policy())
 PAID = "evt.shopify.webhook.order_paid"
 RENEWED = "evt.subscription.renewed"
 ORDER = {"merchant_id": SHOP, "order_id": 1}
+NIL = "00000000-0000-0000-0000-000000000000"
 UNREADABLE: list[Any] = [True, [], {}, ["x"], {"a": 1}, "ß", "x" * 256, "a\nb", 1.5]
 
 
@@ -43,11 +44,33 @@ def test_an_unreadable_field_that_moves_nothing_is_dropped_and_named(name: str, 
 
 
 @pytest.mark.parametrize("name", ["event_id", "correlation_id", "idempotency_key", "timestamp", "metadata"])
-@pytest.mark.parametrize("value", [None, ""])
+@pytest.mark.parametrize("value", [None, "", NIL])
 def test_an_empty_field_is_absent_and_nothing_was_dropped(name: str, value: Any) -> None:
     event = read(PAID, ORDER, **{name: value})
 
-    assert (len(event.movements), event.dropped) == (1, ())
+    assert (len(event.movements), event.dropped, event.correlation_id) == (1, (), None)
+
+
+def test_a_uuid_that_was_never_set_names_nothing() -> None:
+    payload = {"merchant_id": SHOP, "subscription_id": "s", "credits": 5, "renewal_id": NIL, "aliases": [NIL]}
+    [renewal] = read(RENEWED, {**payload, "period_start": "2026-11-01"}, event_id="e1", idempotency_key=NIL).movements
+    assert (renewal.key, renewal.other_keys) == ("SUBSCRIPTION_RENEWAL_s_1793491200000", ())
+    for event_id in ("e1", NIL):
+        with pytest.raises(Rejected) as raised:
+            read(RENEWED, payload, event_id=event_id, idempotency_key=NIL)
+        assert raised.value.code == "period_missing"
+
+    assert read(PAID, {"merchant_id": NIL, "identifiers": {"merchant_id": SHOP}, "order_id": 1}).movements
+    with pytest.raises(Rejected) as raised:
+        read("evt.merchant.created", {"merchant_id": NIL})
+    assert raised.value.code == "field_missing"
+
+
+@pytest.mark.parametrize("code", ["XXX", "xxx"])
+def test_the_code_for_no_currency_is_none(code: str) -> None:
+    event = read(PAID, {**ORDER, "currency": code})
+
+    assert ("currency" in event.movements[0].metadata, event.dropped) == (False, ("currency",))
 
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), st.lists))
@@ -112,7 +135,9 @@ def test_a_correlation_id_has_up_to_255_characters_and_is_never_cut() -> None:
     assert read(PAID, ORDER, correlation_id="y" * 256).movements[0].correlation_id is None
 
 
-@pytest.mark.parametrize("identifiers", [None, {}, [], "", {"merchant_id": ""}, {"merchant_id": None}])
+@pytest.mark.parametrize(
+    "identifiers", [None, {}, [], "", {"merchant_id": ""}, {"merchant_id": None}, {"merchant_id": NIL}]
+)
 def test_empty_identifiers_name_nobody(identifiers: Any) -> None:
     assert len(read(PAID, {**ORDER, "identifiers": identifiers}).movements) == 1
 
@@ -273,6 +298,32 @@ def test_what_is_no_instant_is_an_opaque_period(opaque: str) -> None:
     assert period_name(opaque) == opaque
 
 
+@pytest.mark.parametrize(
+    "unset",
+    [
+        "0001-01-01T00:00:00Z",
+        "0001-01-01T00:00:00",
+        "0001-01-01 00:00:00+00",
+        "0000-12-31T23:06:32-00:53",
+        "0000-00-00 00:00:00",
+        "0000-00-00",
+        "1970-01-01T00:00:00Z",
+        "1970-01-01",
+        "0",
+        "0.0",
+        0,
+        0.0,
+    ],
+)
+def test_a_period_that_its_sender_never_set_is_none(unset: Any) -> None:
+    payload = {"merchant_id": SHOP, "subscription_id": "s", "period_start": unset, "credits": 5}
+    [renewal] = read(RENEWED, {**payload, "renewal_id": "in_1"}).movements
+    assert (renewal.key, renewal.other_keys) == ("SUBSCRIPTION_RENEWAL_s_in%5F1", ())
+    assert read(RENEWED, payload, idempotency_key="k1").movements[0].key == "SUBSCRIPTION_RENEWAL_s_k1"
+    with pytest.raises(Rejected, match="renewal_id"):
+        read(RENEWED, payload)
+
+
 def test_a_delivery_id_is_no_period() -> None:
     payload = {"merchant_id": SHOP, "subscription_id": "s", "credits": 5}
     with pytest.raises(Rejected, match="renewal_id") as raised:
@@ -419,7 +470,7 @@ def test_a_renewal_keeps_a_time_too_far_ahead_for_the_comparison_only() -> None:
     assert (event.movements[0].occurred_at, event.movements[0].ahead) == (None, "2027-01-01T00:00:00.000Z")
 
 
-@pytest.mark.parametrize("empty", ["", None])
+@pytest.mark.parametrize("empty", ["", None, NIL])
 def test_an_empty_text_that_keys_nothing_is_none(empty: str | None) -> None:
     account = {"merchant_id": SHOP, "trial_id": empty, "credits_to_use": 5}
     assert read("evt.account.created", account).movements[0].reference_id == SHOP

@@ -20,8 +20,8 @@ def owner(
     *,
     unlinked_opens: bool = True,
     redelivered: bool = False,
-    asks: bool = True,
     moves: bool = True,
+    closes: bool = False,
 ) -> Owner | None:
     linking = Linking(links)
     [found] = linking.merchants([names])
@@ -30,8 +30,8 @@ def owner(
         found,
         unlinked_opens=unlinked_opens,
         redelivered=redelivered,
-        asks=asks,
-        moves=lambda own: own == OWN and moves,
+        moves=moves,
+        closes=closes,
         now=NOON,
     )
 
@@ -53,7 +53,15 @@ def test_a_neighbour_that_opened_the_account_is_known_at_once() -> None:
     found = linking.merchants([SHOPS, SHOPS])
 
     owners = [
-        linking.owner(SHOPS, one, unlinked_opens=True, redelivered=False, asks=True, moves=lambda _: True, now=NOON)
+        linking.owner(
+            SHOPS,
+            one or linking.known(SHOPS),
+            unlinked_opens=True,
+            redelivered=False,
+            moves=True,
+            closes=False,
+            now=NOON,
+        )
         for one in found
     ]
 
@@ -74,15 +82,18 @@ def test_what_is_linked_to_nobody_waits(names: WebhookNames, unlinked_opens: boo
 
 
 @pytest.mark.parametrize("unlinked_opens", [False, True])
-def test_what_asks_for_nothing_needs_no_link(unlinked_opens: bool) -> None:
-    assert owner(FakeLinks(), asks=False, unlinked_opens=unlinked_opens) is None
-
-
-def test_what_moves_nothing_links_and_opens_nothing() -> None:
+def test_what_moves_nothing_needs_no_link_and_links_and_opens_nothing(unlinked_opens: bool) -> None:
     links = FakeLinks()
 
-    assert owner(links, moves=False) is None
+    assert owner(links, moves=False, unlinked_opens=unlinked_opens) is None
     assert links.links == {}
+
+
+def test_what_closes_waits_for_its_link_unless_the_shop_would_have_an_account_of_its_own() -> None:
+    assert owner(FakeLinks(), moves=False, closes=True) is None
+
+    with pytest.raises(RetryLater):
+        owner(FakeLinks(), moves=False, closes=True, unlinked_opens=False)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +117,7 @@ def test_a_link_that_is_there_opens_the_account_of_its_name_when_it_comes_again(
 def test_whoever_links_the_name_first_has_it() -> None:
     linking = Linking(linked(SHOP))
 
-    found = linking.owner(SHOPS, None, unlinked_opens=True, redelivered=True, asks=True, moves=lambda _: True, now=NOON)
+    found = linking.owner(SHOPS, None, unlinked_opens=True, redelivered=True, moves=True, closes=False, now=NOON)
 
     assert found == Owner(merchant_id=SHOP, opens=False)
 

@@ -49,6 +49,15 @@ def came(fields: dict[str, Any], subject: str | None = None) -> Webhook:
             None,
         ),
         (SHOPIFY_BUS, None),
+        ({"headers": {"traceparent": "00-1"}, "metadata": headers("orders/paid"), "payload": ORDER}, SHOPIFY),
+        (
+            {
+                "event_type": SHOPIFY,
+                "metadata": headers("orders/paid"),
+                "payload": {"event_type": SHOPIFY, "metadata": {"trace": "1"}, "payload": ORDER},
+            },
+            None,
+        ),
         ({"headers": headers("orders/paid"), "data": ORDER}, SHOPIFY),
         ({"headers": headers("orders/paid"), "payload": text(ORDER)}, SHOPIFY),
         ({"headers": headers("orders/paid"), "payload": None, "data": text(ORDER)}, SHOPIFY),

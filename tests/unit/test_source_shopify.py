@@ -223,6 +223,7 @@ def test_a_doubled_header_that_moves_nothing_is_dropped(name: str) -> None:
         ([transaction("45.00", kind="REFUND", status="SUCCESS")], "45"),
         ([transaction("45.00", currency=None)], "45"),
         ([transaction("45.00", currency="eur")], "45"),
+        ([transaction("40.00", currency="XXX"), transaction("5.00")], "45"),
         ([transaction("7200", currency="JPY", amount_set=both("45.00", abroad="7200"))], "45"),
         ([], "0"),
     ],
@@ -253,6 +254,12 @@ def test_a_refund_gives_back_the_sum_of_its_settled_transactions(
 def test_a_refund_of_shipping_alone_has_the_currency_of_its_transactions() -> None:
     event = only_event(came("refunds/create", refund(transaction("9.90"), refund_line_items=[], order_adjustments=[])))
     assert (event.payload["refund_amount"], event.payload["currency"]) == ("9.9", "EUR")
+
+
+def test_the_code_for_no_currency_is_not_that_of_the_shop() -> None:
+    unknown = {"id": 1, "subtotal_set": both("0.0", "XXX")}
+    event = only_event(came("refunds/create", refund(transaction("9.90"), refund_line_items=[unknown])))
+    assert event.payload["currency"] == "EUR"
 
 
 def test_the_currency_of_the_shop_may_be_told_by_an_adjustment_alone() -> None:
@@ -313,8 +320,31 @@ def test_a_refund_within_an_order_that_cannot_be_read_is_ignored_with_its_reason
     assert (unused.reason, unused.reference_id) == (code, str(REFUND_ID))
 
 
+def test_a_refund_that_settles_later_counts_of_a_test_order_where_test_orders_count() -> None:
+    body = order(test=True, financial_status="refunded", refunds=[refund(transaction(test=True))])
+    assert len(came("orders/updated", body).events) == 1
+    [_, settled] = came("orders/updated", body, SourceTerms(count_test_orders=True)).events
+    assert settled.payload["refund_amount"] == "45"
+
+
 def test_refunds_within_a_paid_order_wait_for_their_own_webhook() -> None:
     assert len(came("orders/paid", order(refunds=[refund(transaction())])).events) == 1
+
+
+@pytest.mark.parametrize(
+    ("topic", "body"),
+    [("orders/paid", order()), ("refunds/create", refund(transaction())), ("app/uninstalled", SHOP_BODY)],
+)
+def test_a_notification_of_shopifys_test_button_is_ignored_unless_test_orders_count(
+    topic: str, body: dict[str, Any]
+) -> None:
+    pressed = headers(topic, **{"x-shopify-test": "true"})
+    assert only_unused(read(body, pressed, PLAIN)).reason is UnusedReason.TEST_ORDER
+    moving = came(topic, body).parts
+    assert read(body, pressed, SourceTerms(count_test_orders=True)).parts == moving
+    assert read(body, {**headers(topic), "X-Shopify-Test": "false"}, PLAIN).parts == moving
+    unused = read({}, {**pressed, "X-Shopify-Topic": "products/create"}, PLAIN)
+    assert only_unused(unused).reason is UnusedReason.TOPIC_UNUSED
 
 
 def test_a_refund_of_a_test_order_is_ignored_unless_test_orders_count() -> None:

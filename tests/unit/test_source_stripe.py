@@ -56,6 +56,13 @@ def only_unused(webhook: Webhook) -> Unused:
     return part
 
 
+def only_reasons(thing: dict[str, Any]) -> list[str]:
+    """Return why each part of a paid invoice moves nothing, if none moves anything."""
+    webhook = came("invoice.paid", thing)
+    assert webhook.events == ()
+    return [one.reason for one in webhook.unused]
+
+
 def refused(event_type: str, thing: dict[str, Any], terms: SourceTerms = TERMS) -> tuple[Code, str | None]:
     with pytest.raises(Rejected) as caught:
         came(event_type, thing, terms)
@@ -71,6 +78,7 @@ def test_a_paid_invoice_of_a_subscription_renews_it_for_the_period_of_its_line(o
         payload={
             "subscription_id": "sub_1",
             "period_start": PERIOD,
+            "aliases": ["in_1Abc"],
             "period_end": PERIOD + 2592000,
             "credits_used": 1000,
         },
@@ -95,6 +103,7 @@ def test_an_invoice_of_two_periods_renews_each(old: bool) -> None:
     lines = [line(old=old), line("price_seat", old=old, start=NEXT_PERIOD, quantity=3)]
     renewed = paid(invoice(*lines, old=old))
     assert [(one["period_start"], one["credits_used"]) for one in renewed] == [(PERIOD, 1000), (NEXT_PERIOD, 30)]
+    assert not any("aliases" in one for one in renewed)
 
 
 @pytest.mark.parametrize("old", [True, False])
@@ -268,7 +277,13 @@ def test_a_fee_in_a_renewals_invoice_pays_for_no_period_of_its_own(old: bool) ->
     subscription["metadata"] = {"credits": "700"}
 
     assert paid(body) == [
-        {"subscription_id": "sub_1", "period_start": PERIOD, "period_end": PERIOD + 2592000, "credits_used": 700}
+        {
+            "subscription_id": "sub_1",
+            "period_start": PERIOD,
+            "aliases": ["in_1Abc"],
+            "period_end": PERIOD + 2592000,
+            "credits_used": 700,
+        }
     ]
 
 
@@ -392,6 +407,16 @@ def test_a_change_within_a_period_is_parked_since_no_price_says_its_credits() ->
     change = line(parent={"type": "subscription_item_details", "subscription_item_details": details})
     body = invoice(change, line(amount=-200, proration=True), billing_reason="subscription_update")
     assert refused("invoice.paid", body) == (Code.CREDITS_UNKNOWN, "data.object.lines.data.0.proration")
+
+
+def test_a_change_within_a_period_gives_what_its_invoice_says() -> None:
+    lines = [line(amount=-200, proration=True, start=PERIOD + 9), line(proration=True, start=PERIOD + 9)]
+    body = invoice(*lines, billing_reason="subscription_update", metadata={"credits": "70"})
+    webhook = came("invoice.paid", body)
+    [renewed] = [event.payload for event in webhook.events]
+    assert (renewed["period_start"], renewed["credits_used"]) == (PERIOD + 9, 70)
+    assert [one.reason for one in webhook.unused] == ["nothing_paid"]
+    assert only_reasons({**body, "metadata": {"credits": "0"}}) == ["nothing_paid", "no_credits"]
 
 
 def test_the_first_period_of_a_subscription_counts_also_where_it_is_a_part() -> None:
@@ -735,7 +760,7 @@ def test_a_plan_may_have_any_text_as_its_id(old: bool) -> None:
     assert unknown == (Code.CREDITS_UNKNOWN, f"data.object.lines.data.0.{field}")
 
 
-@pytest.mark.parametrize("value", ["42", "", None, 7, {"a": 1}, "x" * 300])
+@pytest.mark.parametrize("value", ["42", "", None, 7, {"a": 1}, "x" * 300, "0" * 32])
 def test_metadata_that_names_no_uuid_names_no_merchant(value: Any) -> None:
     webhook = came("checkout.session.completed", session(metadata={"credits": "5", "merchant_id": value}))
     assert (webhook.merchant_id, webhook.name) == (None, "stripe:cus_1")

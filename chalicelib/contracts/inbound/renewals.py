@@ -15,26 +15,33 @@ from chalicelib.contracts.inbound.payloads import CreditsByManyNames, Ignored, T
 from chalicelib.contracts.moments import EARLIEST, MOMENT_FORM, moment
 from chalicelib.contracts.values import Id, PaymentAliases, PaymentId, Reading
 from chalicelib.domain.errors import Code, Rejected
-from chalicelib.domain.ids import escaped
+from chalicelib.domain.ids import NIL_UUID, escaped
 from chalicelib.domain.movements import Kind, Movement
 
 _LATEST_PERIOD = datetime(2100, 1, 1, tzinfo=UTC)
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _NUMBER = re.compile(r"([0-9]{1,16})(\.0+)?")
+_UNSET = re.compile(r"\s*(?:000[01]-\d{2}-\d{2}(?:\D.*)?|0(?:\.0+)?\s*)", re.ASCII)
+"""What languages and databases write for a time that was never set: Go and C# the year 1, MySQL the year 0."""
 
 
-def _whole(value: Any) -> Any:
-    """Return a number without a fraction as the integer that it is: some senders write an instant as 1793491200.0."""
-    whole = isinstance(value, Decimal) and is_writable(value) and value == value.to_integral()
-    return int(value) if whole else value
+def _start(value: Any) -> Any:
+    """Return the start of a period as it is checked, None for one that was never set: it would name every period.
+
+    A number without a fraction is the integer that it is: some senders write an instant as 1793491200.0.
+    """
+    if isinstance(value, Decimal) and is_writable(value) and value == value.to_integral():
+        value = int(value)
+    unset = isinstance(value, str) and _UNSET.fullmatch(value)
+    return None if unset or moment(value) == _EPOCH else value
 
 
 class SubscriptionRenewed(Expiring, CreditsByManyNames):
     """A subscription was renewed for a period: every period counts, the same period once."""
 
     subscription_id: Id
-    renewal_id: PaymentId | None = None
-    period_start: Annotated[Id | None, BeforeValidator(_whole)] = None
+    renewal_id: Annotated[PaymentId | None, BeforeValidator(lambda value: None if value == NIL_UUID else value)] = None
+    period_start: Annotated[Id | None, BeforeValidator(_start)] = None
     period_end: Annotated[Any, WithJsonSchema(MOMENT_FORM)] = None
     aliases: PaymentAliases = ()
 

@@ -208,7 +208,7 @@ def _of_bus(fields: Mapping[str, Any]) -> LinkKind | None:
 
 def _unwrapped(source: LinkKind, fields: Mapping[str, Any], *, prefix: str) -> RawWebhook:
     field, body = _held(fields, prefix)
-    headers = fields.get("headers") or fields.get("metadata") or {}
+    headers = _headers_of(fields, {})
     for _ in range(_ENVELOPES_MAX):
         if not (body.keys() & {"payload", "data"} and body.keys() & {"headers", "metadata", "event_type"}):
             break
@@ -216,7 +216,7 @@ def _unwrapped(source: LinkKind, fields: Mapping[str, Any], *, prefix: str) -> R
         if body.get("event_type", _TYPES[source]) != _TYPES[source]:
             reason = f"{field}.event_type contradicts the type of the outer envelope"
             raise Rejected(Code.ENVELOPE_AMBIGUOUS, reason, field=f"{field}.event_type")
-        headers = body.get("headers") or body.get("metadata") or headers
+        headers = _headers_of(body, headers)
         field, body = _held(body, f"{field}.")
     known = {"type"} if source is LinkKind.STRIPE else _shape(source).keys()
     if body.keys() & _BODIES and not body.keys() & known:
@@ -241,6 +241,15 @@ def _held(fields: Mapping[str, Any], prefix: str) -> tuple[str, dict[str, Any]]:
                 raise Rejected(error.code, error.message, field=field) from None
             value = None
     return field, _object(value, field)
+
+
+def _headers_of(fields: Mapping[str, Any], around: Any) -> Any:
+    """Return the headers of an envelope, whose `metadata` may be its own; `around` are those of what it came in."""
+    from chalicelib.contracts.sources.shopify import TOPIC
+
+    there = [one for one in (*(fields.get(name) for name in _HEADERS), around) if one]
+    named = (one for one in there if isinstance(one, dict) and TOPIC.lower() in {name.lower() for name in one})
+    return next(named, there[0] if there else {})
 
 
 def _single(headers: Mapping[str, Any]) -> dict[str, Any]:

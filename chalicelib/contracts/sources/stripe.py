@@ -34,7 +34,7 @@ from chalicelib.contracts.sources.webhooks import (
 )
 from chalicelib.contracts.values import money_text
 from chalicelib.domain.errors import Code, Rejected
-from chalicelib.domain.ids import MerchantId, merchant_id
+from chalicelib.domain.ids import NIL_UUID, MerchantId, merchant_id
 from chalicelib.domain.links import LinkKind, link_name
 
 _GOING_BACK = frozenset({PAYMENT_REFUNDED, PAYMENT_DISPUTED, DISPUTE_WON})
@@ -267,6 +267,7 @@ def _merchant(resource: Fields) -> MerchantId | None:
     for place in (resource.within("metadata"), *subscription_metadata(resource), _charge(resource).within("metadata")):
         with suppress(ValueError):
             found.add(merchant_id(str(place.scalar("merchant_id"))))
+    found.discard(MerchantId(NIL_UUID))
     if len(found) > 1:
         raise Rejected(
             Code.ENVELOPE_AMBIGUOUS, "metadata names two merchants", field=resource.path("metadata.merchant_id")

@@ -5,7 +5,7 @@ The period paid for is a line's: the invoice's own looks back. An invoice item, 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from typing import Any, Final, NoReturn
 
 from chalicelib.contracts.event_types import PAYMENT_SUCCEEDED, RENEWED
 from chalicelib.contracts.sources.fields import Fields, Shape
@@ -126,7 +126,7 @@ def _of_invoice(invoice: Fields, terms: SourceTerms) -> int:
         return whole
     counted, _, prorated = _lines(invoice)
     if not counted:
-        unknown(prorated or invoice.path("lines"))
+        _unknown(invoice, prorated)
     return in_range(invoice, of_lines(counted, terms))
 
 
@@ -143,13 +143,16 @@ def _payment(invoice: Fields, invoice_id: str, credits_given: int) -> Part:
 def _renewals(invoice: Fields, invoice_id: str, subscription: str, terms: SourceTerms) -> list[Part]:
     """Return a renewal for each period; where only invoice items are paid for, a payment of what they give."""
     counted, parts, prorated = _lines(invoice)
-    if not counted:
+    whole = stated(invoice.within("metadata"))
+    if not counted and whole is None:
         # A change within a period: its lines pay for a share of a period, and no price says the credits of that.
-        unknown(prorated or invoice.path("lines"))
+        _unknown(invoice, prorated)
+    if counted:
+        parts += (unused(UnusedReason.PRORATION, line, "proration") for line in prorated)
+    counted = counted or prorated
     items = [line for line in counted if _is_item(line)]
     periods, used = _periods(invoice, [line for line in counted if line not in items])
     newest = max(periods, default=0)
-    whole = stated(invoice.within("metadata"))
     for start, lines in periods.items():
         # What was used in the last period is billed with the next, and comes with it, as items do.
         beside = used if start == newest else []
@@ -158,8 +161,12 @@ def _renewals(invoice: Fields, invoice_id: str, subscription: str, terms: Source
             credits_given = whole if start == newest else 0
         else:
             credits_given = _of_period(invoice, [*lines, *beside], items if start == newest else [], terms)
-        name = {"renewal_id": invoice_id} if _is_of_threshold(invoice) else {"period_start": start}
-        parts.append(_renewal({"subscription_id": subscription, **name}, lines, in_range(invoice, credits_given)))
+        if _is_of_threshold(invoice):
+            named = given(renewal_id=invoice_id)
+        else:
+            # Another service may name the renewal by its invoice, if it pays for one period.
+            named = given(period_start=start, aliases=[invoice_id] if len(periods) == 1 else None)
+        parts.append(_renewal({"subscription_id": subscription, **named}, lines, in_range(invoice, credits_given)))
     if not periods:
         of_items = (
             whole if whole is not None else _of_items(items, terms, covered=_of_subscription(invoice) is not None)
@@ -205,7 +212,7 @@ def _by_period(lines: Sequence[Fields]) -> dict[int, list[Fields]]:
     return periods
 
 
-def _renewal(named: Mapping[str, str | int], lines: list[Fields], credits_given: int) -> Part:
+def _renewal(named: Mapping[str, Any], lines: list[Fields], credits_given: int) -> Part:
     if credits_given == 0:
         return unused(UnusedReason.NO_CREDITS, lines[0], "metadata")
     ends = [end for line in lines if (end := line.within("period").whole("end")) is not None]
@@ -251,8 +258,8 @@ def _of_items(items: list[Fields], terms: SourceTerms, *, covered: bool) -> int:
     return total
 
 
-def _lines(invoice: Fields) -> tuple[list[Fields], list[Part], str | None]:
-    """Return the lines that give credits, the others, and where the first line is that pays for a part of a period.
+def _lines(invoice: Fields) -> tuple[list[Fields], list[Part], list[Fields]]:
+    """Return the lines that give credits, those that give none, and those that pay for a part of a period.
 
     Raises:
         Rejected: the webhook does not hold all lines, or none.
@@ -264,18 +271,21 @@ def _lines(invoice: Fields) -> tuple[list[Fields], list[Part], str | None]:
         )
     counted: list[Fields] = []
     others: list[Part] = []
-    prorated = None
+    prorated: list[Fields] = []
     for line in lines.each("data"):
         if line.needed("amount") <= 0:
             others.append(unused(UnusedReason.NOTHING_PAID, line, "amount"))
         elif _is_prorated(line) and invoice.text("billing_reason") != _FIRST:
-            prorated = prorated or line.path("proration")
-            others.append(unused(UnusedReason.PRORATION, line, "proration"))
+            prorated.append(line)
         else:
             counted.append(line)
-    if not counted and not others:
+    if not (counted or others or prorated):
         lines.missing("data")
     return counted, others, prorated
+
+
+def _unknown(invoice: Fields, prorated: Sequence[Fields]) -> NoReturn:
+    unknown(prorated[0].path("proration") if prorated else invoice.path("lines"))
 
 
 def _is_item(line: Fields) -> bool:
