@@ -10,13 +10,29 @@ from rich.console import Console
 from infra.deploying import stack_state
 from infra.deploying.emulator import DeploymentFailedError
 from infra.deploying.stack_state import NEVER_MADE, StackBusyError, follow, mended
-from tests.support.fake_account import FakeCloudFormation
+from tests.support.fake_account import EVENTS_A_PAGE, FakeCloudFormation
 
 FAILED = {
     "LogicalResourceId": "CreditsArchive",
     "ResourceStatus": "CREATE_FAILED",
     "ResourceStatusReason": "no archives",
 }
+
+
+def event(name: str, status: str, reason: str = "", kind: str = "AWS::SQS::Queue") -> dict[str, str]:
+    return {"LogicalResourceId": name, "ResourceStatus": status, "ResourceStatusReason": reason, "ResourceType": kind}
+
+
+def of_stack(status: str, reason: str = "") -> dict[str, str]:
+    return event("credits-prod", status, reason, "AWS::CloudFormation::Stack")
+
+
+GOING_BACK = [event(f"Queue{number}", "DELETE_COMPLETE") for number in range(2 * EVENTS_A_PAGE)]
+LAST_WEEK = [
+    of_stack("UPDATE_ROLLBACK_COMPLETE"),
+    event("Dashboard", "UPDATE_FAILED", "a fault of last week"),
+    of_stack("UPDATE_IN_PROGRESS", "User Initiated"),
+]
 
 
 class SaidNoError(Exception):
@@ -80,6 +96,24 @@ def test_going_back_that_fails_again_names_what_does_not_yield() -> None:
 
     with pytest.raises(DeploymentFailedError, match="CreditsArchive: no archives"):
         mend(fake)
+
+
+def test_the_failures_of_the_last_change_are_named_however_many_events_follow_and_none_of_an_earlier_one() -> None:
+    events = [
+        of_stack("UPDATE_ROLLBACK_COMPLETE"),
+        *GOING_BACK,
+        of_stack("UPDATE_ROLLBACK_IN_PROGRESS", "The following resource(s) failed to update"),
+        event("OutboxQueue", "UPDATE_FAILED", "Resource update cancelled"),
+        event("InboxQueue", "UPDATE_FAILED", "no such timeout"),
+        of_stack("UPDATE_IN_PROGRESS", "User Initiated"),
+        *LAST_WEEK,
+    ]
+    fake = FakeCloudFormation(deque(["UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE"]), events=events)
+
+    with pytest.raises(DeploymentFailedError) as failed:
+        follow(cast("Any", fake), "credits-prod", Console(file=StringIO()), "Deploying")
+
+    assert str(failed.value).splitlines()[1:] == ["InboxQueue: no such timeout"]
 
 
 @pytest.mark.parametrize("state", ["CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE"])
