@@ -14,11 +14,14 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from subprocess import CalledProcessError
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
 from chalicelib.contracts.canary import bodies
@@ -29,7 +32,7 @@ from infra.deploying.change_sets import Change, Proposal, changes, guard, propos
 from infra.deploying.emulator import DeploymentFailedError, release
 from infra.deploying.names import StackNameError, stack_to_deploy
 from infra.deploying.outputs import function_names, outputs_of, parameters_of
-from infra.deploying.parameters import SETTINGS, choose_parameters, given_parameters
+from infra.deploying.parameters import SETTINGS, ParametersError, choose_parameters, given_parameters
 from infra.deploying.preflight import Plan, obstacles, plan_of
 from infra.deploying.preflight import shown as shown_obstacles
 from infra.deploying.stack_state import StackBusyError, follow, mended, stack_there
@@ -63,6 +66,14 @@ KEYS = (
     "REDIS_URL_PARAMETER",
 )
 """Settings that a local stack has of its own, and a stage from whoever deploys it."""
+OVERTAKEN: Final = "InvalidChangeSetStatus"
+"""The code of a change set that another deployment has made obsolete."""
+REPEATED: Final = (
+    "What CloudFormation has begun goes on without this command. When it has ended, make deploy STAGE={stage} does "
+    "what is left."
+)
+INTERRUPTED: Final = 130
+"""The exit status after Ctrl-C."""
 PROTECTED: "ParameterTypeDef" = {"ParameterKey": "DeletionProtection", "ParameterValue": "true"}
 
 
@@ -76,7 +87,8 @@ def deploy_stage(stage: str, environment: Mapping[str, str], console: Console) -
     Raises:
         DeploymentRefusedError, StackBusyError: the answer was no, an obstacle stops it, or a table would be replaced.
         DeploymentFailedError: the deployment failed and was rolled back; the text names what failed.
-        TemplateRefusedError, UnknownStageError, StackNameError: there is nothing that could be deployed.
+        TemplateRefusedError, UnknownStageError, StackNameError, ParametersError: nothing can be deployed like this.
+        ClientError, BotoCoreError: AWS does not answer, or refuses what the caller may not do.
     """
     chosen = {**values(stage), **given_parameters(environment)}
     name = stack_to_deploy(stage, environment)
@@ -85,7 +97,9 @@ def deploy_stage(stage: str, environment: Mapping[str, str], console: Console) -
         raise DeploymentRefusedError("no region: set AWS_REGION, or the region of the profile")
     cloudformation = session.client("cloudformation", config=Config(retries={"mode": "standard", "max_attempts": 10}))
     role = {"RoleARN": environment["CLOUDFORMATION_ROLE"]} if environment.get("CLOUDFORMATION_ROLE") else {}
-    before = mended(cloudformation, name, lambda question: _ask(question, environment, console), role, console)
+    replacing = environment.get("REPLACE_DATA") == "1"
+    ask = partial(_ask, environment=environment, console=console)
+    before = mended(cloudformation, name, ask, role, console, replacing=replacing)
     plan = plan_of(clients(session), name, session.region_name, chosen, before)
     console.print(f"Stage {stage}: stack {name} in account {plan.account}, {plan.region}", highlight=False)
     if not shown_obstacles(list(obstacles(clients(session), plan)), console):
@@ -222,13 +236,20 @@ def _executed(
     try:
         _refuse_loss(found, environment)
         _ask(f"Deploy to {proposal.stack}?", environment, console)
-    except DeploymentRefusedError:
+    except (DeploymentRefusedError, KeyboardInterrupt):
         cloudformation.delete_change_set(ChangeSetName=change_set)
         raise
     if not proposal.new and environment.get("REPLACE_DATA") == "1":
         guard(cloudformation, proposal.stack, tables=False)
-    # Without it, tables that are new in this change set outlive its rollback and nobody knows them.
-    cloudformation.execute_change_set(ChangeSetName=change_set, RetainExceptOnCreate=True)
+    try:
+        # Without it, tables that are new in this change set outlive its rollback and nobody knows them.
+        cloudformation.execute_change_set(ChangeSetName=change_set, RetainExceptOnCreate=True)
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") != OVERTAKEN:
+            raise
+        raise DeploymentRefusedError(
+            f"somebody else has changed {proposal.stack} since this was shown; nothing was changed by this deployment"
+        ) from error
     return follow(cloudformation, proposal.stack, console, "Deploying")
 
 
@@ -241,8 +262,17 @@ def _refuse_loss(found: Sequence[Change], environment: Mapping[str, str]) -> Non
 def _ask(question: str, environment: Mapping[str, str], console: Console) -> None:
     if environment.get("YES") == "1":
         return
-    if console.input(f"{question} \\[y/N] ").strip().lower() not in ("y", "yes"):
+    try:
+        answer = console.input(f"{question} \\[y/N] ")
+    except EOFError:
+        raise DeploymentRefusedError("not deployed: nobody answers here; YES=1 deploys without asking") from None
+    if answer.strip().lower() not in ("y", "yes"):
         raise DeploymentRefusedError("not deployed")
+
+
+def _end(console: Console, text: str, status: int) -> NoReturn:
+    console.print(f"✗ {text}", style="red", markup=False, highlight=False)
+    sys.exit(status)
 
 
 def main() -> None:
@@ -253,13 +283,17 @@ def main() -> None:
     except (
         DeploymentRefusedError,
         DeploymentFailedError,
+        ParametersError,
         StackBusyError,
         StackNameError,
         TemplateRefusedError,
         UnknownStageError,
     ) as error:
-        console.print(f"✗ {error}", style="red", markup=False, highlight=False)
-        sys.exit(1)
+        _end(console, str(error), 1)
+    except (BotoCoreError, ClientError, CalledProcessError) as error:
+        _end(console, f"{error}\n{REPEATED.format(stage=sys.argv[1])}", 1)
+    except KeyboardInterrupt:
+        _end(console, f"interrupted\n{REPEATED.format(stage=sys.argv[1])}", INTERRUPTED)
     for name in ("ApiUrl", "DashboardUrl", "AlarmTopicArn", "Release"):
         console.print(f"{name}: {outputs.get(name, '')}", highlight=False, soft_wrap=True)
 

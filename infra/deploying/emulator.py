@@ -204,14 +204,13 @@ def failures(cloudformation: "CloudFormationClient", stack_name: str) -> str:
     failed = [
         f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', 'no reason given')}"
         for event in _last_change(cloudformation, stack_name)
-        if event["ResourceStatus"].endswith("FAILED")
-        and not event.get("ResourceStatusReason", "").endswith(CANCELLED)
+        if event["ResourceStatus"].endswith("FAILED") and not event.get("ResourceStatusReason", "").endswith(CANCELLED)
     ]
     return "\n".join([f"the stack {stack_name} did not come up", *failed[::-1][:EVENTS_SHOWN]])
 
 
 def _last_change(cloudformation: "CloudFormationClient", stack_name: str) -> "Iterator[StackEventTypeDef]":
-    """Yield the events of the stack's last change, newest first: AWS keeps those of the last 90 days, and pages them."""
+    """Yield the events of the stack's last change, newest first: AWS keeps those of 90 days, a page at a time."""
     for page in cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack_name):
         for event in page["StackEvents"]:
             yield event

@@ -57,13 +57,26 @@ class Choice:
     unknown: tuple[str, ...]
 
 
+class ParametersError(ValueError):
+    """Raised for a text of parameters that cannot be read."""
+
+
 def given_parameters(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the parameters that the caller names in `PARAMETERS`, and what `EMERGENCY` sets for this once.
 
     While an alarm is on, CodeDeploy refuses and rolls back every gradual deployment, the one that would end it too.
+
+    Raises:
+        ParametersError: `PARAMETERS` is no list of pairs; the text names what is none.
     """
     emergency = {"GradualDeployment": "false"} if environment.get("EMERGENCY") == "1" else {}
-    return dict(pair.split("=", 1) for pair in environment.get("PARAMETERS", "").split()) | emergency
+    given: dict[str, str] = {}
+    for pair in environment.get("PARAMETERS", "").split():
+        name, sign, value = pair.partition("=")
+        if not name or not sign:
+            raise ParametersError(f'PARAMETERS="Name=value …" takes pairs with no spaces in them: {pair} is none')
+        given[name] = value
+    return given | emergency
 
 
 def declared_parameters(template: Path) -> AbstractSet[str]:

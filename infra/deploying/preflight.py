@@ -19,7 +19,7 @@ from infra.deploying.artifacts import bucket_name
 from infra.deploying.aws_session import aws_session, clients
 from infra.deploying.names import StackNameError, stack_to_deploy
 from infra.deploying.outputs import parameters_of
-from infra.deploying.parameters import given_parameters
+from infra.deploying.parameters import ParametersError, given_parameters
 from infra.deploying.stack_state import stack_there
 from infra.packaging.refusals.wiring import UNRESERVED
 from infra.packaging.stages import UnknownStageError, values
@@ -233,7 +233,7 @@ def main() -> None:
             sys.exit("✗ no region: set AWS_REGION, or the region of the profile")
         before = stack_there(session.client("cloudformation"), name)
         plan = plan_of(clients(session), name, session.region_name, chosen, before)
-    except (StackNameError, UnknownStageError) as error:
+    except (ParametersError, StackNameError, UnknownStageError) as error:
         sys.exit(f"✗ {error}")
     except (ClientError, BotoCoreError) as error:
         sys.exit(f"✗ these credentials do not work: {error}")

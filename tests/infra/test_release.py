@@ -1,34 +1,39 @@
 """`make deploy`: what it passes on, what it refuses, and a whole deployment into the emulator."""
 
 import json
+import subprocess
 from collections.abc import Iterator
 from io import StringIO
 from typing import Any
 
 import pytest
 from botocore.client import BaseClient
+from botocore.exceptions import NoCredentialsError
 from rich.console import Console
 
 from infra.conformance.walk import EMULATED
 from infra.deploying.aws import (
     DeploymentRefusedError,
     _ask,
+    _executed,
     _parameters,
     _refuse_loss,
     _unprotected,
     deploy_stage,
+    main,
 )
 from infra.deploying.aws_session import aws_session, region_of
-from infra.deploying.change_sets import Change, guard
+from infra.deploying.change_sets import Change, Proposal, guard
 from infra.deploying.emulator import DeploymentFailedError, release
 from infra.deploying.names import StackNameError, stack_to_deploy
+from infra.deploying.parameters import ParametersError
 from infra.packaging.dependencies import ROOT
 from infra.packaging.refusals.resolved import listed
 from infra.packaging.region import REGION
 from infra.packaging.stages import UnknownStageError, values
 from infra.packaging.yaml_text import yaml_parse
 from tests.support.engines import FAKE_AWS_ENVIRONMENT, ministack
-from tests.support.fake_account import FakeAccount
+from tests.support.fake_account import FakeAccount, refused
 
 ASKED: set[str] = set()
 """What deployments asked of the account, as service and operation."""
@@ -147,6 +152,88 @@ def test_nothing_is_deployed_without_a_yes(monkeypatch: pytest.MonkeyPatch, said
     else:
         with pytest.raises(DeploymentRefusedError):
             _ask("Deploy?", {}, console)
+
+
+def test_nobody_there_to_answer_is_a_no(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", StringIO(""))
+
+    with pytest.raises(DeploymentRefusedError, match="YES=1"):
+        _ask("Deploy?", {}, Console(file=StringIO()))
+
+
+@pytest.mark.parametrize("given", ['CreditsByPrice={"price_1": 500}', "TrialCredits", "=7"])
+def test_parameters_that_are_no_pairs_are_said(given: str) -> None:
+    with pytest.raises(ParametersError, match=r"PARAMETERS.*Name=value.*no spaces"):
+        deploy_stage("dev", {"PARAMETERS": given}, Console(file=StringIO()))
+
+
+CHANGES: dict[str, Any] = {"Changes": []}
+PROPOSAL = Proposal(stack="credits-prod", stage="prod", template_url="", parameters=[], new=False, role={})
+
+
+def proposing(**answers: Any) -> FakeAccount:
+    """Return an account in which a change set comes to be; what happens to it afterwards is in `answers`."""
+    made = {
+        "create_change_set": {"Id": "release-1"},
+        "change_set_create_complete": {},
+        "describe_change_set": CHANGES,
+        "delete_change_set": {},
+        "set_stack_policy": {},
+    }
+    return FakeAccount({f"cloudformation.{name}": answer for name, answer in {**made, **answers}.items()})
+
+
+def test_a_change_set_that_somebody_else_has_overtaken_is_said() -> None:
+    account = proposing(execute_change_set=refused("InvalidChangeSetStatus"))
+
+    with pytest.raises(DeploymentRefusedError, match="somebody else"):
+        _executed(account.client("cloudformation"), PROPOSAL, {"YES": "1"}, Console(file=StringIO()))
+
+
+@pytest.mark.parametrize(("said", "ends"), [(KeyboardInterrupt, KeyboardInterrupt), (EOFError, DeploymentRefusedError)])
+def test_a_question_that_gets_no_answer_leaves_no_change_set(
+    monkeypatch: pytest.MonkeyPatch, said: type[BaseException], ends: type[BaseException]
+) -> None:
+    def answer(*_: Any) -> str:
+        raise said
+
+    account = proposing()
+    console = Console(file=StringIO())
+    monkeypatch.setattr(console, "input", answer)
+
+    with pytest.raises(ends):
+        _executed(account.client("cloudformation"), PROPOSAL, {}, console)
+    assert account.asked[-1] == ("cloudformation.delete_change_set", {"ChangeSetName": "release-1"})
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "text"),
+    [
+        (refused("ExpiredToken", "The security token is expired"), 1, "ExpiredToken"),
+        (NoCredentialsError(), 1, "Unable to locate credentials"),
+        (subprocess.CalledProcessError(1, ["chalice"]), 1, "chalice"),
+        (ParametersError("PARAMETERS takes pairs"), 1, "PARAMETERS"),
+        (KeyboardInterrupt(), 130, "goes on"),
+    ],
+)
+def test_a_deployment_that_is_cut_off_says_what_remains_to_be_done(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    fault: BaseException,
+    code: int,
+    text: str,
+) -> None:
+    def cut_off(*_: Any) -> dict[str, str]:
+        raise fault
+
+    monkeypatch.setattr("infra.deploying.aws.deploy_stage", cut_off)
+    monkeypatch.setattr("sys.argv", ["deploy", "prod"])
+
+    with pytest.raises(SystemExit) as ended:
+        main()
+    said = capsys.readouterr().out
+    assert (ended.value.code, text in said) == (code, True)
+    assert ("make deploy STAGE=prod" in said) is not isinstance(fault, ParametersError)
 
 
 def test_a_stage_that_there_is_not_is_said_with_those_that_there_are() -> None:

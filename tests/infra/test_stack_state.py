@@ -44,7 +44,7 @@ def nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stack_state, "POLL_SECONDS", 0)
 
 
-def mend(fake: FakeCloudFormation, *, yes: bool = True) -> tuple[Any, list[str], str]:
+def mend(fake: FakeCloudFormation, *, yes: bool = True, replacing: bool = False) -> tuple[Any, list[str], str]:
     """Return the stack afterwards, the questions, and what was printed."""
     questions: list[str] = []
 
@@ -55,7 +55,8 @@ def mend(fake: FakeCloudFormation, *, yes: bool = True) -> tuple[Any, list[str],
 
     screen = StringIO()
     role = {"RoleARN": "arn:role"}
-    stack = mended(cast("Any", fake), "credits-prod", ask, role, Console(file=screen, width=200))
+    console = Console(file=screen, width=200)
+    stack = mended(cast("Any", fake), "credits-prod", ask, role, console, replacing=replacing)
     return stack, questions, screen.getvalue()
 
 
@@ -69,6 +70,20 @@ def test_what_is_left_of_a_failed_creation_is_deleted_after_a_question(state: st
     assert fake.calls == ["delete credits-prod arn:role"]
     assert [state in one and "can only be deleted" in one for one in questions] == [True]
     assert "CreditsArchive: no archives" in said
+
+
+def test_what_is_left_of_a_deleted_stack_is_deleted_only_where_empty_tables_are_meant() -> None:
+    states = ["DELETE_FAILED", "DELETE_IN_PROGRESS", None]
+    untouched = FakeCloudFormation(deque(states), events=[FAILED])
+
+    with pytest.raises(DeploymentFailedError, match=r"deletion failed.*REPLACE_DATA=1") as refused:
+        mend(untouched)
+    assert "CreditsArchive: no archives" in str(refused.value)
+    assert untouched.calls == []
+
+    deleted = FakeCloudFormation(deque(states), events=[FAILED])
+    assert mend(deleted, replacing=True)[:1] == (None,)
+    assert deleted.calls == ["delete credits-prod arn:role"]
 
 
 def test_an_update_that_could_not_go_back_is_taken_back_further_after_a_question() -> None:

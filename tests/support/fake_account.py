@@ -38,6 +38,9 @@ class _Client:
     def get_paginator(self, operation: str) -> Any:
         return SimpleNamespace(paginate=lambda **request: self._pages(operation, request))
 
+    def get_waiter(self, name: str) -> Any:
+        return SimpleNamespace(wait=lambda **request: self._pages(name, request))
+
     def _pages(self, operation: str, request: dict[str, Any]) -> Sequence[Any]:
         name = f"{self.service}.{operation}"
         self.account.asked.append((name, request))
