@@ -3,6 +3,7 @@
     resolved.py   the template with its parameters' values in place: what CloudFormation acts on
     policies.py   queue policies, sizes of policies
     alarms.py     alarms: how many metrics, few samples, indexes, ages
+    names.py      names that an account has once, in all regions
     releases.py   hooks of gradual deployments
     tables.py     throughput of tables
     wiring.py     stages of the API, streams, filters, environments, reserved copies

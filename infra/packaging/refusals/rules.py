@@ -10,6 +10,7 @@ from infra.packaging.refusals import (
     dashboards,
     deliveries,
     http_apis,
+    names,
     policies,
     releases,
     schedules,
@@ -71,6 +72,7 @@ RULES = (
     Rule("bus-logs", "eventbridge/latest/userguide/eb-event-bus-logs.html", deliveries.bus_logs),
     Rule("http-api", "apigateway/latest/developerguide/http-api-develop-integrations-lambda.html", http_apis.http_apis),
     Rule("edge", "AmazonCloudFront/latest/DeveloperGuide/Expiration.html", http_apis.edges),
+    Rule("global-names", "AmazonCloudWatch/latest/APIReference/API_PutDashboard.html", names.global_names),
     Rule("reserved-copies", "lambda/latest/dg/configuration-concurrency.html", wiring.reserved_copies),
 )
 
