@@ -13,6 +13,7 @@ from rich.console import Console
 
 from infra.conformance.walk import EMULATED
 from infra.deploying.aws import (
+    KEYS,
     DeploymentRefusedError,
     _ask,
     _executed,
@@ -257,6 +258,15 @@ def test_the_workflow_has_the_emergency_and_the_suffix() -> None:
     assert environment["EMERGENCY"] == "${{ inputs.emergency && '1' || '' }}"
     assert environment["SUFFIX"] == "${{ inputs.suffix }}"
     assert environment["PERMISSIONS_BOUNDARY"] == "${{ vars.PERMISSIONS_BOUNDARY_ARN }}"
+    assert {*KEYS, "CREDITS_BY_PRICE", "PARAMETERS"} <= environment.keys()
+
+
+def test_the_workflow_may_deploy_for_as_long_as_its_role_allows() -> None:
+    job = yaml_parse((ROOT / ".github/workflows/deploy.yml").read_text())["jobs"]["deploy"]
+    role = yaml_parse((ROOT / "infra/deploying/github.yaml").read_text())["Resources"]["DeployRole"]["Properties"]
+    (credentials,) = [one["with"] for one in job["steps"] if "configure-aws-credentials" in one.get("uses", "")]
+
+    assert credentials["role-duration-seconds"] == role["MaxSessionDuration"] > job["timeout-minutes"] * 60
 
 
 @pytest.mark.parametrize(
