@@ -5,8 +5,8 @@ The values of parameters come from infra/stages, then from the environment under
 Credentials are the AWS SDK's own, the region `AWS_REGION`'s, `AWS_DEFAULT_REGION`'s or the profile's;
 `CLOUDFORMATION_ROLE` is the role that makes the resources, else the caller does. `YES=1` does not ask; what would
 remove or replace a table is refused all the same, unless `REPLACE_DATA=1`. `EMERGENCY=1` moves all calls at once,
-whatever alarm is on, and shows security warnings of IAM Access Analyzer without stopping. `SUFFIX=-2` or `STACK=name`
-deploys another stack of the stage, `LIKE=credits-prod` with the values that another stack has.
+whatever alarm is on, and shows findings without stopping, but for errors of IAM Access Analyzer. `SUFFIX=-2` or
+`STACK=name` deploys another stack of the stage, `LIKE=credits-prod` with the values that another stack has.
 """
 
 import json
@@ -29,17 +29,18 @@ from infra.deploying.access_analyzer import Names, documents, flaws
 from infra.deploying.artifacts import upload
 from infra.deploying.aws_session import aws_session, clients
 from infra.deploying.change_sets import Change, Proposal, changes, guard, propose, shown
-from infra.deploying.emulator import DeploymentFailedError, release
+from infra.deploying.emulator import DeploymentFailedError
 from infra.deploying.names import StackNameError, stack_to_deploy
 from infra.deploying.outputs import function_names, outputs_of, parameters_of
-from infra.deploying.parameters import SETTINGS, ParametersError, choose_parameters, given_parameters
-from infra.deploying.preflight import Plan, obstacles, plan_of
+from infra.deploying.parameters import ParametersError, given_parameters, in_effect, passed_parameters
+from infra.deploying.preflight import Obstacle, Plan, obstacles, plan_of
 from infra.deploying.preflight import shown as shown_obstacles
 from infra.deploying.stack_state import StackBusyError, follow, mended, stack_there
 from infra.deploying.versions import prune
 from infra.packaging.build import TemplateRefusedError, package
 from infra.packaging.lint import translated
 from infra.packaging.refusals.resolved import resources
+from infra.packaging.refusals.rules import broken
 from infra.packaging.stages import UnknownStageError, values
 from infra.packaging.yaml_text import yaml_parse
 
@@ -49,23 +50,6 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
 
-KEYS = (
-    "JWT_ALGORITHM",
-    "JWT_ISSUER",
-    "JWT_AUDIENCE",
-    "JWT_SCOPE_CLAIM",
-    "JWT_MERCHANT_CLAIM",
-    "JWT_AUDIENCE_CLAIM",
-    "JWT_JWKS_URL",
-    "JWT_KEY_PARAMETER",
-    "CURSOR_KEY_PARAMETER",
-    "SHOPIFY_SECRET_PARAMETER",
-    "STRIPE_SECRET_PARAMETER",
-    "ALARM_EMAIL",
-    "PERMISSIONS_BOUNDARY",
-    "REDIS_URL_PARAMETER",
-)
-"""Settings that a local stack has of its own, and a stage from whoever deploys it."""
 OVERTAKEN: Final = "InvalidChangeSetStatus"
 """The code of a change set that another deployment has made obsolete."""
 REPEATED: Final = (
@@ -100,20 +84,22 @@ def deploy_stage(stage: str, environment: Mapping[str, str], console: Console) -
     replacing = environment.get("REPLACE_DATA") == "1"
     ask = partial(_ask, environment=environment, console=console)
     before = mended(cloudformation, name, ask, role, console, replacing=replacing)
+    chosen = {**_values_like(session, environment.get("LIKE", "")), **chosen}
     plan = plan_of(clients(session), name, session.region_name, chosen, before)
     console.print(f"Stage {stage}: stack {name} in account {plan.account}, {plan.region}", highlight=False)
     if not shown_obstacles(list(obstacles(clients(session), plan)), console):
         raise DeploymentRefusedError("nothing was changed")
     folder = package(stage)
-    emergency = environment.get("EMERGENCY") == "1"
-    validated(session, folder, replace(plan, values={**plan.values, "Stage": stage}), console, emergency=emergency)
     declared = yaml_parse((folder / "sam.yaml").read_text())["Parameters"]
-    like = _values_like(session, environment.get("LIKE", "")) if environment.get("LIKE") else {}
+    known = parameters_of(before or {})
+    passed = passed_parameters(declared, stage, chosen, environment, known)
+    emergency = environment.get("EMERGENCY") == "1"
+    validated(session, folder, replace(plan, values=in_effect(passed, known)), console, emergency=emergency)
     proposal = Proposal(
         stack=name,
         stage=stage,
         template_url=upload(session, folder, account=plan.account),
-        parameters=_parameters(declared, stage, {**like, **chosen}, environment, before),
+        parameters=passed,
         new=before is None,
         role=role,
     )
@@ -125,18 +111,24 @@ def deploy_stage(stage: str, environment: Mapping[str, str], console: Console) -
 
 
 def validated(session: boto3.Session, folder: Path, plan: Plan, console: Console, *, emergency: bool = False) -> None:
-    """Let IAM Access Analyzer look at the policies of the packaged template, with the plan's values.
+    """Look at the packaged template with the plan's values, and let IAM Access Analyzer look at its policies.
+
+    The build did the first with the stage's own values. In an `emergency` what is found is shown and stops nothing, but
+    for Access Analyzer's errors.
 
     Raises:
-        DeploymentRefusedError: it found an error, or a security warning that is not passed in an `emergency`.
+        DeploymentRefusedError: AWS would refuse it, or Access Analyzer found an error or a security warning.
     """
     template: dict[str, Any] = json.loads(translated((folder / "sam.yaml").read_text(), plan.values))
     found = resources(template, plan.values)
     names = Names(found=found, stack=plan.stack, account=plan.account, region=plan.region)
-    said = flaws(session.client("accessanalyzer"), documents(names), emergency=emergency)
-    if not shown_obstacles(list(said), console):
+    said = [
+        Obstacle(text=f"{text} ({rule.source})", stops=rule.refused and not emergency) for rule, text in broken(found)
+    ]
+    said += flaws(session.client("accessanalyzer"), documents(names), emergency=emergency)
+    if not shown_obstacles(said, console):
         raise DeploymentRefusedError(
-            "IAM Access Analyzer refuses a policy; nothing was changed (EMERGENCY=1 passes warnings, but no errors)"
+            "the template is refused; nothing was changed (EMERGENCY=1 passes all but Access Analyzer's errors)"
         )
 
 
@@ -154,11 +146,15 @@ def open_canary(sqs: "SQSClient", inbox: str) -> None:
 
 
 def _values_like(session: boto3.Session, like: str) -> dict[str, str]:
-    """Return the parameters of another stack, `credits-prod` or `eu-west-1/credits-prod`; secret ones have to be given.
+    """Return the parameters of another stack, `credits-prod` or `eu-west-1/credits-prod`; none where `like` is empty.
+
+    Secret ones have to be given.
 
     Raises:
         DeploymentRefusedError: there is no such stack.
     """
+    if not like:
+        return {}
     region, _, name = like.rpartition("/")
     stack = stack_there(session.client("cloudformation", region_name=region or session.region_name), name)
     if stack is None:
@@ -167,31 +163,6 @@ def _values_like(session: boto3.Session, like: str) -> dict[str, str]:
     here = {} if region and region != session.region_name else {"ManageGatewayAccount": "false"}
     own = {"Stage", "Release"}
     return {key: value for key, value in parameters_of(stack).items() if key not in own and set(value) != {"*"}} | here
-
-
-def _parameters(
-    declared: Mapping[str, Any],
-    stage: str,
-    chosen: Mapping[str, str],
-    environment: Mapping[str, str],
-    before: Mapping[str, Any] | None,
-) -> list["ParameterTypeDef"]:
-    """Return every parameter with its value: the chosen one, the environment's, or that of the stack `before`."""
-    if unknown := sorted(given_parameters(environment).keys() - declared.keys()):
-        raise DeploymentRefusedError(f"the template has no parameter {', '.join(unknown)}")
-    by_setting = choose_parameters(set(declared), environment, {}, settings=(*SETTINGS, *KEYS)).parameters
-    given = {name: value for name, value in chosen.items() if name in declared}
-    given |= {**by_setting, **given_parameters(environment), "Stage": stage}
-    known = parameters_of(before or {})
-    kept = {name for name in declared if name in known and name not in given and name != "Release"}
-    # A hash of what the functions will see: their versions are made anew when it changes, and only then.
-    seen = {**{name: known[name] for name in kept}, **given}
-    given["Release"] = release(declared["Release"]["Default"], seen)
-    passed: list[ParameterTypeDef] = [
-        {"ParameterKey": name, "ParameterValue": value} for name, value in sorted(given.items())
-    ]
-    passed += [{"ParameterKey": name, "UsePreviousValue": True} for name in sorted(kept)]
-    return passed
 
 
 def _deployed(

@@ -13,11 +13,9 @@ from rich.console import Console
 
 from infra.conformance.walk import EMULATED
 from infra.deploying.aws import (
-    KEYS,
     DeploymentRefusedError,
     _ask,
     _executed,
-    _parameters,
     _refuse_loss,
     _unprotected,
     deploy_stage,
@@ -27,7 +25,8 @@ from infra.deploying.aws_session import aws_session, region_of
 from infra.deploying.change_sets import Change, Proposal, guard
 from infra.deploying.emulator import DeploymentFailedError, release
 from infra.deploying.names import StackNameError, stack_to_deploy
-from infra.deploying.parameters import ParametersError
+from infra.deploying.outputs import parameters_of
+from infra.deploying.parameters import KEYS, ParametersError, in_effect, passed_parameters
 from infra.packaging.dependencies import ROOT
 from infra.packaging.refusals.resolved import listed
 from infra.packaging.region import REGION
@@ -72,8 +71,18 @@ def passed(
     template: dict[str, Any], environment: dict[str, str], before: dict[str, Any] | None = None
 ) -> dict[str, Any]:
     """Return what is passed on by the name of its parameter; True for a value that stands."""
-    found = _parameters(template["Parameters"], "prod", values("prod"), environment, before)
+    found = passed_parameters(template["Parameters"], "prod", values("prod"), environment, parameters_of(before or {}))
     return {one["ParameterKey"]: one.get("ParameterValue", one.get("UsePreviousValue")) for one in found}
+
+
+def test_what_will_be_in_effect_is_what_is_given_and_what_stands(template: dict[str, Any]) -> None:
+    known = parameters_of(STOOD)
+    given = passed_parameters(template["Parameters"], "prod", values("prod"), {"JWT_AUDIENCE": "shops"}, known)
+
+    found = in_effect(given, known)
+
+    expected = {"JwtAudience": "shops", "TrialCredits": "50", "JwtIssuer": "https://identity.example", "Stage": "prod"}
+    assert expected.items() <= found.items()
 
 
 def test_a_stages_own_values_are_passed_on_and_win_over_those_of_last_time(template: dict[str, Any]) -> None:
@@ -100,7 +109,7 @@ def test_a_setting_of_the_environment_wins_and_so_does_a_parameter_by_name(templ
 
 
 def test_a_parameter_that_there_is_not_is_said(template: dict[str, Any]) -> None:
-    with pytest.raises(DeploymentRefusedError, match="TrialCredit"):
+    with pytest.raises(ParametersError, match="TrialCredit"):
         passed(template, {"PARAMETERS": "TrialCredit=7"})
 
 

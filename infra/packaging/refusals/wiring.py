@@ -70,9 +70,13 @@ def environments(found: Resources) -> Iterator[str]:
     """Yield functions whose environment may not fit."""
     for name, function in of_type(found, FUNCTION):
         variables = function.get("Environment", {}).get("Variables", {})
-        size = sum(len(key) + length(value) for key, value in variables.items())
+        size = sum(len(key) + _bytes(value) for key, value in variables.items())
         if size > ENVIRONMENT_BYTES:
             yield f"{name}: an environment of up to {size} bytes, {ENVIRONMENT_BYTES} are allowed"
+
+
+def _bytes(value: Any) -> int:
+    return len(value.encode()) if isinstance(value, str) else length(value)
 
 
 def reserved_copies(found: Resources, concurrency: int = CONCURRENCY) -> Iterator[str]:
