@@ -80,6 +80,21 @@ def test_every_role_queue_and_topic_is_asked_about_without_references(found: Res
         assert f'"{arn}"' in text
 
 
+@pytest.mark.parametrize(
+    ("region", "partition", "suffix"),
+    [
+        ("eu-west-1", "aws", "amazonaws.com"),
+        ("us-gov-west-1", "aws-us-gov", "amazonaws.com"),
+        ("cn-north-1", "aws-cn", "amazonaws.com.cn"),
+    ],
+)
+def test_names_are_those_of_the_regions_partition(region: str, partition: str, suffix: str) -> None:
+    names = Names(found={"Q": {"Type": "AWS::SQS::Queue"}}, stack="credits-prod", account=ACCOUNT, region=region)
+
+    assert [names.text(one) for one in ("AWS::Partition", "AWS::URLSuffix")] == [partition, suffix]
+    assert names.text("Q.Arn") == f"arn:{partition}:sqs:{region}:{ACCOUNT}:credits-prod-Q"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("stage", STAGES)
 def test_nothing_in_a_stages_own_template_is_unknown(packaged: Path, stage: str) -> None:
