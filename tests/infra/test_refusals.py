@@ -27,6 +27,7 @@ from tests.support.refused import (
     edge,
     hooked,
     kept,
+    looping,
     public,
     resource,
     scheduled,
@@ -72,12 +73,13 @@ def test_a_hook_that_codedeploy_may_call_and_that_reports_breaks_no_rule(name: s
         {"Edge": edge("/a/batch", "/a/*"), "Policy": kept(0, 0, 60)},
         searching('\\"${AWS::StackName}\\",service,\\"reference_type\\"'),
         searching("Credits,service", "total"),
+        looping(RecursiveLoop="Allow"),
         delivered("OFF"),
         delivered("ERROR", "ERROR_LOGS"),
         delivered("INFO", "ERROR_LOGS", "INFO_LOGS", before="DERROR_LOGS"),
     ],
 )
-def test_searches_schedules_and_logs_as_aws_takes_them_break_no_rule(template: dict[str, Resource]) -> None:
+def test_what_aws_takes_breaks_no_rule(template: dict[str, Resource]) -> None:
     assert said(template) == []
 
 

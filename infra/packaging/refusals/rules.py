@@ -71,6 +71,7 @@ RULES = (
     Rule("stream-readers", "amazondynamodb/latest/developerguide/Streams.Lambda.html", wiring.stream_readers),
     Rule("patterns", "lambda/latest/dg/invocation-eventfiltering.html", wiring.filters),
     Rule("environment", "lambda/latest/dg/gettingstarted-limits.html", wiring.environments),
+    Rule("recursive-loop", "lambda/latest/dg/invocation-recursion.html", wiring.loops),
     Rule("log-levels", "lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html", wiring.logs),
     Rule(
         "warm-throughput",
