@@ -270,6 +270,17 @@ def test_the_workflow_has_the_emergency_and_the_suffix() -> None:
     assert {*KEYS, "CREDITS_BY_PRICE", "PARAMETERS"} <= environment.keys()
 
 
+def test_a_deployment_does_not_cancel_the_checks_of_another_stages() -> None:
+    check, deploy = (
+        yaml_parse((ROOT / f".github/workflows/{name}.yml").read_text())["concurrency"] for name in ("check", "deploy")
+    )
+
+    assert deploy == {"group": "deploy-${{ inputs.stage }}", "cancel-in-progress": False}
+    assert check["cancel-in-progress"] is True
+    own = "${{ github.event_name == 'workflow_dispatch' && github.run_id || github.ref }}"
+    assert check["group"].endswith(own)
+
+
 def test_the_workflow_may_deploy_for_as_long_as_its_role_allows() -> None:
     job = yaml_parse((ROOT / ".github/workflows/deploy.yml").read_text())["jobs"]["deploy"]
     role = yaml_parse((ROOT / "infra/deploying/github.yaml").read_text())["Resources"]["DeployRole"]["Properties"]
