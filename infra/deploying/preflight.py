@@ -224,8 +224,8 @@ def plan_of(
 def main() -> None:
     """Look at the account for the stage that the command line names, and end with 1 where something stops it."""
     console = Console(width=None if sys.stdout.isatty() else 140)
-    session = aws_session()
     try:
+        session = aws_session()
         stage = sys.argv[1]
         chosen = {**values(stage), **given_parameters(os.environ)}
         name = stack_to_deploy(stage, os.environ)
