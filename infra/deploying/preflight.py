@@ -44,7 +44,10 @@ CODE_BYTES = len(FUNCTIONS) * 15_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What is about to be deployed. `before` holds the parameters of the stack that is there; None: there is none."""
+    """What is about to be deployed, with the `values` that parameters will have.
+
+    `before` holds the parameters of the stack that is there; None: there is none.
+    """
 
     stack: str
     account: str
@@ -55,7 +58,7 @@ class Plan:
     @property
     def reserved(self) -> int:
         """Return the copies that the API's function will reserve."""
-        return int(self.values.get("ApiConcurrency", (self.before or {}).get("ApiConcurrency", "0")))
+        return int(self.values.get("ApiConcurrency", "0"))
 
     @property
     def reserved_before(self) -> int:
@@ -211,14 +214,14 @@ def shown(found: list[Obstacle], console: Console) -> bool:
 def plan_of(
     client: Clients, stack: str, region: str, chosen: Mapping[str, str], before: Mapping[str, Any] | None
 ) -> Plan:
-    """Return the plan for `stack`, in the account of whoever asks.
+    """Return the plan for `stack`, in the account of whoever asks: what is not `chosen` keeps its value.
 
     Raises:
         ClientError, BotoCoreError: nobody can tell whose credentials these are.
     """
     account = client("sts").get_caller_identity()["Account"]
     known = None if before is None else parameters_of(before)
-    return Plan(stack=stack, account=account, region=region, values=chosen, before=known)
+    return Plan(stack=stack, account=account, region=region, values={**(known or {}), **chosen}, before=known)
 
 
 def main() -> None:
