@@ -9,8 +9,10 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
+from boto3 import Session
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.deploying.preflight import Obstacle
@@ -59,12 +61,13 @@ class Names:
     def text(self, reference: str) -> str:
         """Return what a reference such as `AWS::Region`, `InboxQueue` or `InboxQueue.Arn` stands for."""
         logical_id, _, attribute = reference.partition(".")
+        partition = _partition(self.region)
         pseudo = {
             "AWS::AccountId": self.account,
-            "AWS::Partition": "aws",
+            "AWS::Partition": partition,
             "AWS::Region": self.region,
             "AWS::StackName": self.stack,
-            "AWS::URLSuffix": "amazonaws.com",
+            "AWS::URLSuffix": "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com",
         }
         if reference in pseudo:
             return pseudo[reference]
@@ -72,8 +75,13 @@ class Names:
         kind = self.found[logical_id]["Type"]
         if not attribute and kind not in BY_REFERENCE:
             return name
-        arn = f"arn:aws:{ARNS[kind].format(region=self.region, account=self.account, name=name)}"
+        arn = f"arn:{partition}:{ARNS[kind].format(region=self.region, account=self.account, name=name)}"
         return f"{arn}/stream/2026-01-01T00:00:00.000" if attribute == "StreamArn" else arn
+
+
+@cache
+def _partition(region: str) -> str:
+    return Session().get_partition_for_region(region)
 
 
 def documents(names: Names) -> Iterator[Document]:

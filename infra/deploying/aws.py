@@ -5,8 +5,8 @@ The values of parameters come from infra/stages, then from the environment under
 Credentials are the AWS SDK's own, the region `AWS_REGION`'s, `AWS_DEFAULT_REGION`'s or the profile's;
 `CLOUDFORMATION_ROLE` is the role that makes the resources, else the caller does. `YES=1` does not ask; what would
 remove or replace a table is refused all the same, unless `REPLACE_DATA=1`. `EMERGENCY=1` moves all calls at once,
-whatever alarm is on, and shows security warnings of IAM Access Analyzer without stopping. `SUFFIX=-2` or `STACK=name`
-deploys another stack of the stage, `LIKE=credits-prod` with the values that another stack has.
+whatever alarm is on, and shows findings without stopping, but for errors of IAM Access Analyzer. `SUFFIX=-2` or
+`STACK=name` deploys another stack of the stage, `LIKE=credits-prod` with the values that another stack has.
 """
 
 import json
@@ -14,11 +14,14 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from subprocess import CalledProcessError
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
 from chalicelib.contracts.canary import bodies
@@ -26,17 +29,18 @@ from infra.deploying.access_analyzer import Names, documents, flaws
 from infra.deploying.artifacts import upload
 from infra.deploying.aws_session import aws_session, clients
 from infra.deploying.change_sets import Change, Proposal, changes, guard, propose, shown
-from infra.deploying.emulator import DeploymentFailedError, release
+from infra.deploying.emulator import DeploymentFailedError
 from infra.deploying.names import StackNameError, stack_to_deploy
 from infra.deploying.outputs import function_names, outputs_of, parameters_of
-from infra.deploying.parameters import SETTINGS, choose_parameters, given_parameters
-from infra.deploying.preflight import Plan, obstacles, plan_of
+from infra.deploying.parameters import ParametersError, given_parameters, in_effect, passed_parameters
+from infra.deploying.preflight import Obstacle, Plan, obstacles, plan_of
 from infra.deploying.preflight import shown as shown_obstacles
 from infra.deploying.stack_state import StackBusyError, follow, mended, stack_there
 from infra.deploying.versions import prune
 from infra.packaging.build import TemplateRefusedError, package
 from infra.packaging.lint import translated
 from infra.packaging.refusals.resolved import resources
+from infra.packaging.refusals.rules import broken
 from infra.packaging.stages import UnknownStageError, values
 from infra.packaging.yaml_text import yaml_parse
 
@@ -46,23 +50,14 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
 
-KEYS = (
-    "JWT_ALGORITHM",
-    "JWT_ISSUER",
-    "JWT_AUDIENCE",
-    "JWT_SCOPE_CLAIM",
-    "JWT_MERCHANT_CLAIM",
-    "JWT_AUDIENCE_CLAIM",
-    "JWT_JWKS_URL",
-    "JWT_KEY_PARAMETER",
-    "CURSOR_KEY_PARAMETER",
-    "SHOPIFY_SECRET_PARAMETER",
-    "STRIPE_SECRET_PARAMETER",
-    "ALARM_EMAIL",
-    "PERMISSIONS_BOUNDARY",
-    "REDIS_URL_PARAMETER",
+OVERTAKEN: Final = "InvalidChangeSetStatus"
+"""The code of a change set that another deployment has made obsolete."""
+REPEATED: Final = (
+    "What CloudFormation has begun goes on without this command. When it has ended, make deploy STAGE={stage} does "
+    "what is left."
 )
-"""Settings that a local stack has of its own, and a stage from whoever deploys it."""
+INTERRUPTED: Final = 130
+"""The exit status after Ctrl-C."""
 PROTECTED: "ParameterTypeDef" = {"ParameterKey": "DeletionProtection", "ParameterValue": "true"}
 
 
@@ -76,7 +71,8 @@ def deploy_stage(stage: str, environment: Mapping[str, str], console: Console) -
     Raises:
         DeploymentRefusedError, StackBusyError: the answer was no, an obstacle stops it, or a table would be replaced.
         DeploymentFailedError: the deployment failed and was rolled back; the text names what failed.
-        TemplateRefusedError, UnknownStageError, StackNameError: there is nothing that could be deployed.
+        TemplateRefusedError, UnknownStageError, StackNameError, ParametersError: nothing can be deployed like this.
+        ClientError, BotoCoreError: AWS does not answer, or refuses what the caller may not do.
     """
     chosen = {**values(stage), **given_parameters(environment)}
     name = stack_to_deploy(stage, environment)
@@ -85,21 +81,25 @@ def deploy_stage(stage: str, environment: Mapping[str, str], console: Console) -
         raise DeploymentRefusedError("no region: set AWS_REGION, or the region of the profile")
     cloudformation = session.client("cloudformation", config=Config(retries={"mode": "standard", "max_attempts": 10}))
     role = {"RoleARN": environment["CLOUDFORMATION_ROLE"]} if environment.get("CLOUDFORMATION_ROLE") else {}
-    before = mended(cloudformation, name, lambda question: _ask(question, environment, console), role, console)
+    replacing = environment.get("REPLACE_DATA") == "1"
+    ask = partial(_ask, environment=environment, console=console)
+    before = mended(cloudformation, name, ask, role, console, replacing=replacing)
+    chosen = {**_values_like(session, environment.get("LIKE", "")), **chosen}
     plan = plan_of(clients(session), name, session.region_name, chosen, before)
     console.print(f"Stage {stage}: stack {name} in account {plan.account}, {plan.region}", highlight=False)
     if not shown_obstacles(list(obstacles(clients(session), plan)), console):
         raise DeploymentRefusedError("nothing was changed")
     folder = package(stage)
-    emergency = environment.get("EMERGENCY") == "1"
-    validated(session, folder, replace(plan, values={**plan.values, "Stage": stage}), console, emergency=emergency)
     declared = yaml_parse((folder / "sam.yaml").read_text())["Parameters"]
-    like = _values_like(session, environment.get("LIKE", "")) if environment.get("LIKE") else {}
+    known = parameters_of(before or {})
+    passed = passed_parameters(declared, stage, chosen, environment, known)
+    emergency = environment.get("EMERGENCY") == "1"
+    validated(session, folder, replace(plan, values=in_effect(passed, known)), console, emergency=emergency)
     proposal = Proposal(
         stack=name,
         stage=stage,
         template_url=upload(session, folder, account=plan.account),
-        parameters=_parameters(declared, stage, {**like, **chosen}, environment, before),
+        parameters=passed,
         new=before is None,
         role=role,
     )
@@ -111,18 +111,24 @@ def deploy_stage(stage: str, environment: Mapping[str, str], console: Console) -
 
 
 def validated(session: boto3.Session, folder: Path, plan: Plan, console: Console, *, emergency: bool = False) -> None:
-    """Let IAM Access Analyzer look at the policies of the packaged template, with the plan's values.
+    """Look at the packaged template with the plan's values, and let IAM Access Analyzer look at its policies.
+
+    The build did the first with the stage's own values. In an `emergency` what is found is shown and stops nothing, but
+    for Access Analyzer's errors.
 
     Raises:
-        DeploymentRefusedError: it found an error, or a security warning that is not passed in an `emergency`.
+        DeploymentRefusedError: AWS would refuse it, or Access Analyzer found an error or a security warning.
     """
     template: dict[str, Any] = json.loads(translated((folder / "sam.yaml").read_text(), plan.values))
     found = resources(template, plan.values)
     names = Names(found=found, stack=plan.stack, account=plan.account, region=plan.region)
-    said = flaws(session.client("accessanalyzer"), documents(names), emergency=emergency)
-    if not shown_obstacles(list(said), console):
+    said = [
+        Obstacle(text=f"{text} ({rule.source})", stops=rule.refused and not emergency) for rule, text in broken(found)
+    ]
+    said += flaws(session.client("accessanalyzer"), documents(names), emergency=emergency)
+    if not shown_obstacles(said, console):
         raise DeploymentRefusedError(
-            "IAM Access Analyzer refuses a policy; nothing was changed (EMERGENCY=1 passes warnings, but no errors)"
+            "the template is refused; nothing was changed (EMERGENCY=1 passes all but Access Analyzer's errors)"
         )
 
 
@@ -140,11 +146,15 @@ def open_canary(sqs: "SQSClient", inbox: str) -> None:
 
 
 def _values_like(session: boto3.Session, like: str) -> dict[str, str]:
-    """Return the parameters of another stack, `credits-prod` or `eu-west-1/credits-prod`; secret ones have to be given.
+    """Return the parameters of another stack, `credits-prod` or `eu-west-1/credits-prod`; none where `like` is empty.
+
+    Secret ones have to be given.
 
     Raises:
         DeploymentRefusedError: there is no such stack.
     """
+    if not like:
+        return {}
     region, _, name = like.rpartition("/")
     stack = stack_there(session.client("cloudformation", region_name=region or session.region_name), name)
     if stack is None:
@@ -153,31 +163,6 @@ def _values_like(session: boto3.Session, like: str) -> dict[str, str]:
     here = {} if region and region != session.region_name else {"ManageGatewayAccount": "false"}
     own = {"Stage", "Release"}
     return {key: value for key, value in parameters_of(stack).items() if key not in own and set(value) != {"*"}} | here
-
-
-def _parameters(
-    declared: Mapping[str, Any],
-    stage: str,
-    chosen: Mapping[str, str],
-    environment: Mapping[str, str],
-    before: Mapping[str, Any] | None,
-) -> list["ParameterTypeDef"]:
-    """Return every parameter with its value: the chosen one, the environment's, or that of the stack `before`."""
-    if unknown := sorted(given_parameters(environment).keys() - declared.keys()):
-        raise DeploymentRefusedError(f"the template has no parameter {', '.join(unknown)}")
-    by_setting = choose_parameters(set(declared), environment, {}, settings=(*SETTINGS, *KEYS)).parameters
-    given = {name: value for name, value in chosen.items() if name in declared}
-    given |= {**by_setting, **given_parameters(environment), "Stage": stage}
-    known = parameters_of(before or {})
-    kept = {name for name in declared if name in known and name not in given and name != "Release"}
-    # A hash of what the functions will see: their versions are made anew when it changes, and only then.
-    seen = {**{name: known[name] for name in kept}, **given}
-    given["Release"] = release(declared["Release"]["Default"], seen)
-    passed: list[ParameterTypeDef] = [
-        {"ParameterKey": name, "ParameterValue": value} for name, value in sorted(given.items())
-    ]
-    passed += [{"ParameterKey": name, "UsePreviousValue": True} for name in sorted(kept)]
-    return passed
 
 
 def _deployed(
@@ -222,13 +207,20 @@ def _executed(
     try:
         _refuse_loss(found, environment)
         _ask(f"Deploy to {proposal.stack}?", environment, console)
-    except DeploymentRefusedError:
+    except (DeploymentRefusedError, KeyboardInterrupt):
         cloudformation.delete_change_set(ChangeSetName=change_set)
         raise
     if not proposal.new and environment.get("REPLACE_DATA") == "1":
         guard(cloudformation, proposal.stack, tables=False)
-    # Without it, tables that are new in this change set outlive its rollback and nobody knows them.
-    cloudformation.execute_change_set(ChangeSetName=change_set, RetainExceptOnCreate=True)
+    try:
+        # Without it, tables that are new in this change set outlive its rollback and nobody knows them.
+        cloudformation.execute_change_set(ChangeSetName=change_set, RetainExceptOnCreate=True)
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") != OVERTAKEN:
+            raise
+        raise DeploymentRefusedError(
+            f"somebody else has changed {proposal.stack} since this was shown; nothing was changed by this deployment"
+        ) from error
     return follow(cloudformation, proposal.stack, console, "Deploying")
 
 
@@ -241,8 +233,17 @@ def _refuse_loss(found: Sequence[Change], environment: Mapping[str, str]) -> Non
 def _ask(question: str, environment: Mapping[str, str], console: Console) -> None:
     if environment.get("YES") == "1":
         return
-    if console.input(f"{question} \\[y/N] ").strip().lower() not in ("y", "yes"):
+    try:
+        answer = console.input(f"{question} \\[y/N] ")
+    except EOFError:
+        raise DeploymentRefusedError("not deployed: nobody answers here; YES=1 deploys without asking") from None
+    if answer.strip().lower() not in ("y", "yes"):
         raise DeploymentRefusedError("not deployed")
+
+
+def _end(console: Console, text: str, status: int) -> NoReturn:
+    console.print(f"✗ {text}", style="red", markup=False, highlight=False)
+    sys.exit(status)
 
 
 def main() -> None:
@@ -253,13 +254,17 @@ def main() -> None:
     except (
         DeploymentRefusedError,
         DeploymentFailedError,
+        ParametersError,
         StackBusyError,
         StackNameError,
         TemplateRefusedError,
         UnknownStageError,
     ) as error:
-        console.print(f"✗ {error}", style="red", markup=False, highlight=False)
-        sys.exit(1)
+        _end(console, str(error), 1)
+    except (BotoCoreError, ClientError, CalledProcessError) as error:
+        _end(console, f"{error}\n{REPEATED.format(stage=sys.argv[1])}", 1)
+    except KeyboardInterrupt:
+        _end(console, f"interrupted\n{REPEATED.format(stage=sys.argv[1])}", INTERRUPTED)
     for name in ("ApiUrl", "DashboardUrl", "AlarmTopicArn", "Release"):
         console.print(f"{name}: {outputs.get(name, '')}", highlight=False, soft_wrap=True)
 

@@ -7,7 +7,7 @@ credentials are made up, and an endpoint must be named.
 import hashlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -24,6 +24,7 @@ from infra.packaging.yaml_text import yaml_parse
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudformation.type_defs import StackEventTypeDef
     from mypy_boto3_s3 import S3Client
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,6 +34,9 @@ BUCKET = "credits-artifacts"
 POLL_SECONDS = 0.1
 WAIT_SECONDS = 300.0
 EVENTS_SHOWN = 5
+STACK, CANCELLED = "AWS::CloudFormation::Stack", " cancelled"
+BEGINNINGS = frozenset({"CREATE_IN_PROGRESS", "DELETE_IN_PROGRESS", "IMPORT_IN_PROGRESS", "UPDATE_IN_PROGRESS"})
+"""Where a change of a stack begins; a rollback belongs to the change before it."""
 UNKNOWN_TO_EMULATOR = {"AlarmsOnSums": "false", "ArchiveDays": "0", "BusLogLevel": "OFF"}
 """Parameters that leave out what ministack 1.5.33 does not know: archives, alarms on several metrics, and the delivery
 of logs. It has no CodeDeploy either, which nothing but `make deploy STAGE=prod` asks for."""
@@ -193,11 +197,22 @@ def without_time(text: str) -> str:
 
 
 def failures(cloudformation: "CloudFormationClient", stack_name: str) -> str:
-    """Return one line for each of the first resources that failed, oldest first."""
-    events = cloudformation.describe_stack_events(StackName=stack_name)["StackEvents"]
+    """Return one line for each of the first resources that failed in the stack's last change, oldest first.
+
+    What was cancelled for another's failure is left out.
+    """
     failed = [
         f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', 'no reason given')}"
-        for event in reversed(events)
-        if event["ResourceStatus"].endswith("FAILED")
+        for event in _last_change(cloudformation, stack_name)
+        if event["ResourceStatus"].endswith("FAILED") and not event.get("ResourceStatusReason", "").endswith(CANCELLED)
     ]
-    return "\n".join([f"the stack {stack_name} did not come up", *failed[:EVENTS_SHOWN]])
+    return "\n".join([f"the stack {stack_name} did not come up", *failed[::-1][:EVENTS_SHOWN]])
+
+
+def _last_change(cloudformation: "CloudFormationClient", stack_name: str) -> "Iterator[StackEventTypeDef]":
+    """Yield the events of the stack's last change, newest first: AWS keeps those of 90 days, a page at a time."""
+    for page in cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack_name):
+        for event in page["StackEvents"]:
+            yield event
+            if event.get("ResourceType") == STACK and event["ResourceStatus"] in BEGINNINGS:
+                return

@@ -19,7 +19,7 @@ from infra.deploying.artifacts import bucket_name
 from infra.deploying.aws_session import aws_session, clients
 from infra.deploying.names import StackNameError, stack_to_deploy
 from infra.deploying.outputs import parameters_of
-from infra.deploying.parameters import given_parameters
+from infra.deploying.parameters import ParametersError, given_parameters
 from infra.deploying.stack_state import stack_there
 from infra.packaging.refusals.wiring import UNRESERVED
 from infra.packaging.stages import UnknownStageError, values
@@ -44,7 +44,10 @@ CODE_BYTES = len(FUNCTIONS) * 15_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What is about to be deployed. `before` holds the parameters of the stack that is there; None: there is none."""
+    """What is about to be deployed, with the `values` that parameters will have.
+
+    `before` holds the parameters of the stack that is there; None: there is none.
+    """
 
     stack: str
     account: str
@@ -55,7 +58,7 @@ class Plan:
     @property
     def reserved(self) -> int:
         """Return the copies that the API's function will reserve."""
-        return int(self.values.get("ApiConcurrency", (self.before or {}).get("ApiConcurrency", "0")))
+        return int(self.values.get("ApiConcurrency", "0"))
 
     @property
     def reserved_before(self) -> int:
@@ -211,21 +214,21 @@ def shown(found: list[Obstacle], console: Console) -> bool:
 def plan_of(
     client: Clients, stack: str, region: str, chosen: Mapping[str, str], before: Mapping[str, Any] | None
 ) -> Plan:
-    """Return the plan for `stack`, in the account of whoever asks.
+    """Return the plan for `stack`, in the account of whoever asks: what is not `chosen` keeps its value.
 
     Raises:
         ClientError, BotoCoreError: nobody can tell whose credentials these are.
     """
     account = client("sts").get_caller_identity()["Account"]
     known = None if before is None else parameters_of(before)
-    return Plan(stack=stack, account=account, region=region, values=chosen, before=known)
+    return Plan(stack=stack, account=account, region=region, values={**(known or {}), **chosen}, before=known)
 
 
 def main() -> None:
     """Look at the account for the stage that the command line names, and end with 1 where something stops it."""
     console = Console(width=None if sys.stdout.isatty() else 140)
-    session = aws_session()
     try:
+        session = aws_session()
         stage = sys.argv[1]
         chosen = {**values(stage), **given_parameters(os.environ)}
         name = stack_to_deploy(stage, os.environ)
@@ -233,7 +236,7 @@ def main() -> None:
             sys.exit("✗ no region: set AWS_REGION, or the region of the profile")
         before = stack_there(session.client("cloudformation"), name)
         plan = plan_of(clients(session), name, session.region_name, chosen, before)
-    except (StackNameError, UnknownStageError) as error:
+    except (ParametersError, StackNameError, UnknownStageError) as error:
         sys.exit(f"✗ {error}")
     except (ClientError, BotoCoreError) as error:
         sys.exit(f"✗ these credentials do not work: {error}")

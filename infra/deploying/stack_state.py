@@ -1,7 +1,8 @@
 """The state that a stack was left in, repaired before a deployment that it would block.
 
-A first creation that failed leaves a stack that can only be deleted; an update whose rollback failed, one that can only
-be rolled back further. A stack that is being changed by somebody else is left alone.
+A first creation that failed leaves a stack that can only be deleted, and so does a deletion that failed; an update
+whose rollback failed, one that can only be rolled back further. A stack that is being changed by somebody else is left
+alone.
 """
 
 import time
@@ -16,7 +17,8 @@ from infra.deploying.outputs import described
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
 
-NEVER_MADE = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"})
+NEVER_MADE = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"})
+HALF_DELETED: Final = "DELETE_FAILED"
 HALF_ROLLED_BACK: Final = "UPDATE_ROLLBACK_FAILED"
 POLL_SECONDS = 2.0
 WAIT_SECONDS = 3600.0
@@ -37,9 +39,18 @@ def stack_there(cloudformation: "CloudFormationClient", name: str) -> Mapping[st
 
 
 def mended(
-    cloudformation: "CloudFormationClient", name: str, ask: Ask, role: Mapping[str, Any], console: Console
+    cloudformation: "CloudFormationClient",
+    name: str,
+    ask: Ask,
+    role: Mapping[str, Any],
+    console: Console,
+    *,
+    replacing: bool,
 ) -> Mapping[str, Any] | None:
     """Return the stack that is there, in a state from which it can be changed; None where there is none.
+
+    What is left of a stack that somebody deleted goes only where `replacing` its data is meant: its tables are
+    retained, but the new stack would begin with empty ones.
 
     Raises:
         StackBusyError: a change of the stack is under way.
@@ -47,9 +58,16 @@ def mended(
     """
     stack = stack_there(cloudformation, name)
     state = "" if stack is None else stack["StackStatus"]
-    if state in NEVER_MADE:
+    if state == HALF_DELETED and not replacing:
+        raise DeploymentFailedError(
+            f"{failures(cloudformation, name)}\n{name} is {state}: its deletion failed, and it can only be deleted. A "
+            "new stack would have empty tables: restore its data into another (infra/recovery/README.md), or delete "
+            "what is left of it with REPLACE_DATA=1"
+        )
+    if state in NEVER_MADE or state == HALF_DELETED:
         console.print(failures(cloudformation, name), markup=False, highlight=False)
-        ask(f"{name} is {state}: its creation failed, and it can only be deleted. Delete what is left of it?")
+        what = "deletion" if state == HALF_DELETED else "creation"
+        ask(f"{name} is {state}: its {what} failed, and it can only be deleted. Delete what is left of it?")
         cloudformation.delete_stack(StackName=name, **role)
         follow(cloudformation, stack["StackId"] if stack else name, console, "Deleting")
         return None

@@ -1,11 +1,13 @@
 """`python -m infra.recovery`: the steps of README.md beside this file, one command each."""
 
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.deploying.aws_session import aws_session
 from infra.deploying.outputs import outputs_of, resources_of
@@ -154,5 +156,14 @@ def _outputs(stack: str, region: str | None) -> dict[str, Any]:
     return outputs_of(found)
 
 
+def main() -> None:
+    """Run the command that is asked for; end with 2 and a sentence where AWS refuses or does not answer."""
+    try:
+        application()
+    except (BotoCoreError, ClientError) as error:
+        typer.echo(f"✗ {error}\nThe command can be repeated: it goes on where it was.", err=True)
+        sys.exit(2)
+
+
 if __name__ == "__main__":
-    application()
+    main()

@@ -80,6 +80,21 @@ def test_every_role_queue_and_topic_is_asked_about_without_references(found: Res
         assert f'"{arn}"' in text
 
 
+@pytest.mark.parametrize(
+    ("region", "partition", "suffix"),
+    [
+        ("eu-west-1", "aws", "amazonaws.com"),
+        ("us-gov-west-1", "aws-us-gov", "amazonaws.com"),
+        ("cn-north-1", "aws-cn", "amazonaws.com.cn"),
+    ],
+)
+def test_names_are_those_of_the_regions_partition(region: str, partition: str, suffix: str) -> None:
+    names = Names(found={"Q": {"Type": "AWS::SQS::Queue"}}, stack="credits-prod", account=ACCOUNT, region=region)
+
+    assert [names.text(one) for one in ("AWS::Partition", "AWS::URLSuffix")] == [partition, suffix]
+    assert names.text("Q.Arn") == f"arn:{partition}:sqs:{region}:{ACCOUNT}:credits-prod-Q"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("stage", STAGES)
 def test_nothing_in_a_stages_own_template_is_unknown(packaged: Path, stage: str) -> None:
@@ -125,6 +140,10 @@ def test_who_may_not_ask_is_told_once_and_goes_on() -> None:
     assert said.text.startswith("the policies were not validated: ClientError")
 
 
+PRICES = {f"price_1NXkT2CZ6qsJgndJ{number:08}": 500 for number in range(60)}
+"""As many as fill the environment of a function."""
+
+
 @dataclass(slots=True)
 class Session:
     analyzer: Analyzer
@@ -159,3 +178,30 @@ def test_a_release_is_refused_before_anything_is_changed_and_every_finding_is_sh
         aws.validated(session, packaged, plan, Console(file=screen), emergency=emergency)
 
     assert "IngestEventsRole: INVALID_ACTION" in screen.getvalue()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("given", "emergency", "text", "refused"),
+    [
+        ({"WarmReadUnits": "500", "WarmWriteUnits": "4000"}, False, "500 ReadUnitsPerSecond are fewer", True),
+        ({"WarmReadUnits": "500", "WarmWriteUnits": "4000"}, True, "500 ReadUnitsPerSecond are fewer", False),
+        ({"Edge": "on", "EdgeRequestsPerAddress": "5"}, False, "a limit of 5", True),
+        ({"AlarmsOnSums": "false"}, False, "OutboxQueue", False),
+        ({"CreditsByPrice": json.dumps(PRICES)}, False, "4096 are allowed", False),
+    ],
+)
+def test_what_aws_refuses_of_this_deployments_own_values_is_said_before_anything_is_changed(
+    packaged: Path, given: dict[str, str], text: str, *, emergency: bool, refused: bool
+) -> None:
+    screen = StringIO()
+    plan = Plan(stack="credits-dev", account=ACCOUNT, region=REGION, values={"Stage": "dev", **given}, before=None)
+    session: Any = Session(Analyzer())
+
+    if refused:
+        with pytest.raises(aws.DeploymentRefusedError, match="nothing was changed"):
+            aws.validated(session, packaged, plan, Console(file=screen), emergency=emergency)
+    else:
+        aws.validated(session, packaged, plan, Console(file=screen), emergency=emergency)
+
+    assert text in screen.getvalue()

@@ -353,7 +353,7 @@ def test_whoever_is_named_is_written_to_over_tls(resources: Resources) -> None:
 
 def dashboard(resources: Resources) -> dict[str, Any]:
     properties = resources["Dashboard"]["Properties"]
-    assert properties["DashboardName"] == {"Ref": "AWS::StackName"}
+    assert properties["DashboardName"] == {"Fn::Sub": "${AWS::StackName}-${AWS::Region}"}
     body: dict[str, Any] = json.loads(properties["DashboardBody"]["Fn::Sub"])
     return body
 

@@ -254,9 +254,20 @@ def test_every_secret_that_the_bridge_reads_is_handed_over_and_may_be_fetched(se
     assert [one["Fn::If"][0] for one in optional] == [one["Fn::If"][0] for one in fetched[1:]]
 
 
+def test_secrets_under_a_key_of_ones_own_may_be_decrypted_and_no_others(service: Mapping[str, Any]) -> None:
+    (policy,) = service["ExecutionRole"]["Properties"]["Policies"]
+    (optional,) = [one["Fn::If"] for one in policy["PolicyDocument"]["Statement"] if "Fn::If" in one]
+
+    assert optional[::2] == ["HasKmsKey", {"Ref": "AWS::NoValue"}]
+    assert (optional[1]["Action"], optional[1]["Resource"]) == ("kms:Decrypt", {"Ref": "KmsKeyArn"})
+    through = {"kms:ViaService": {"Fn::Sub": "secretsmanager.${AWS::Region}.${AWS::URLSuffix}"}}
+    assert optional[1]["Condition"] == {"StringEquals": through}
+
+
 def statements(role: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     for policy in role["Properties"]["Policies"]:
-        yield from policy["PolicyDocument"]["Statement"]
+        for one in policy["PolicyDocument"]["Statement"]:
+            yield one["Fn::If"][1] if "Fn::If" in one else one
 
 
 def test_only_the_call_that_knows_no_resource_is_allowed_on_all_of_them(service: Mapping[str, Any]) -> None:

@@ -192,6 +192,14 @@ def test_the_boundary_allows_what_the_roles_of_the_stack_do_and_nothing_of_admin
     assert not {action for action in actions(boundary()) if action.split(":")[0] in ("iam", "sts", "cloudformation")}
 
 
+def test_keys_are_used_through_services_of_the_accounts_own_partition() -> None:
+    (keys,) = [one for one in boundary() if one["Sid"] == "KeysOfKeys"]
+
+    assert keys["Condition"]["StringLike"]["kms:ViaService"] == [
+        {"Fn::Sub": f"{service}.*.${{AWS::URLSuffix}}"} for service in ("secretsmanager", "ssm")
+    ]
+
+
 def test_the_policies_fit() -> None:
     assert length({"Statement": inline("CloudFormationRole")}) < INLINE_BYTES
     assert length({"Statement": inline("DeployRole")}) < INLINE_BYTES

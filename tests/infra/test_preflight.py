@@ -171,6 +171,18 @@ def test_a_bus_without_a_log_needs_no_policy_and_one_that_is_there_counts_once()
     assert found({"logs.describe_resource_policies": {"resourcePolicies": named}}) == []
 
 
+def test_what_stands_from_the_last_deployment_counts_as_what_is_given() -> None:
+    stands = {"BusLogLevel": "OFF", "Edge": "on", "EdgeRequestsPerAddress": "500"}
+    before = {"Parameters": [{"ParameterKey": name, "ParameterValue": value} for name, value in stands.items()]}
+    account = FakeAccount({**NEW, **ALL_POLICIES}).client
+
+    kept = plan_of(account, STACK, "eu-west-1", values("prod"), before)
+    given = plan_of(account, STACK, "eu-west-1", {**values("prod"), "EdgeRequestsPerAddress": "0"}, before)
+
+    assert ["EdgeRequestsPerAddress works in us-east-1" in one.text for one in obstacles(account, kept)] == [True]
+    assert list(obstacles(account, given)) == []
+
+
 def test_the_roles_that_a_stack_makes_are_not_more_than_are_counted(resources: dict[str, dict[str, Any]]) -> None:
     made = [name for name, one in resources.items() if one["Type"] == "AWS::IAM::Role"]
     groups = {one["Properties"]["LogGroupName"]["Fn::Sub"] for one in resources.values() if "LogGroup" in one["Type"]}

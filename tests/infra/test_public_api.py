@@ -155,7 +155,7 @@ def test_the_edge_keeps_statuses_and_the_widget_and_never_a_batch(resources: Res
 def test_the_edge_keeps_an_answer_as_long_as_its_headers_say(resources: Resources) -> None:
     policy = properties(resources, "EdgeCachePolicy")["CachePolicyConfig"]
 
-    assert policy["Name"] == {"Fn::Sub": "${AWS::StackName}-public"}
+    assert policy["Name"] == {"Fn::Sub": "${AWS::StackName}-${AWS::Region}-public"}
     assert (policy["MinTTL"], policy["DefaultTTL"], policy["MaxTTL"]) == (0, 0, 31_536_000)
     assert policy["ParametersInCacheKeyAndForwardedToOrigin"] == {
         "EnableAcceptEncodingGzip": True,

@@ -7,13 +7,16 @@ from typing import Any
 import pytest
 
 from infra.deploying.names import PATTERN
+from infra.packaging.dependencies import ROOT
 from infra.packaging.lint import findings, translated
 from infra.packaging.refusals.deliveries import LOG_TYPES
+from infra.packaging.refusals.names import global_names
 from infra.packaging.refusals.resolved import resources as in_effect
 from infra.packaging.refusals.rules import RULES, refusals
 from infra.packaging.refusals.schedules import STACK_CHARACTERS
 from infra.packaging.refusals.wiring import reserved_copies, rights_to_tag
 from infra.packaging.stages import STAGES, values
+from infra.packaging.yaml_text import yaml_parse
 from tests.support.refused import (
     OLD,
     OTHERS,
@@ -24,6 +27,7 @@ from tests.support.refused import (
     edge,
     hooked,
     kept,
+    looping,
     public,
     resource,
     scheduled,
@@ -69,12 +73,13 @@ def test_a_hook_that_codedeploy_may_call_and_that_reports_breaks_no_rule(name: s
         {"Edge": edge("/a/batch", "/a/*"), "Policy": kept(0, 0, 60)},
         searching('\\"${AWS::StackName}\\",service,\\"reference_type\\"'),
         searching("Credits,service", "total"),
+        looping(RecursiveLoop="Allow"),
         delivered("OFF"),
         delivered("ERROR", "ERROR_LOGS"),
         delivered("INFO", "ERROR_LOGS", "INFO_LOGS", before="DERROR_LOGS"),
     ],
 )
-def test_searches_schedules_and_logs_as_aws_takes_them_break_no_rule(template: dict[str, Resource]) -> None:
+def test_what_aws_takes_breaks_no_rule(template: dict[str, Resource]) -> None:
     assert said(template) == []
 
 
@@ -110,6 +115,13 @@ def test_todays_template_breaks_no_rule(packaged: Path, stage: str) -> None:
     given = {**values(stage), "Stage": stage}
 
     assert list(refusals(translated((packaged / "sam.yaml").read_text(), given), given)) == []
+
+
+@pytest.mark.parametrize("beside", ["deploying/github.yaml", "bridge/ecs.yaml", "finance/ledger.yaml"])
+def test_nor_does_a_template_beside_it_take_a_name_from_another_region(beside: str) -> None:
+    template = yaml_parse((ROOT / "infra" / beside).read_text())
+
+    assert list(global_names(in_effect(template, {}))) == []
 
 
 @pytest.mark.slow

@@ -1,34 +1,39 @@
 """`make deploy`: what it passes on, what it refuses, and a whole deployment into the emulator."""
 
 import json
+import subprocess
 from collections.abc import Iterator
 from io import StringIO
 from typing import Any
 
 import pytest
 from botocore.client import BaseClient
+from botocore.exceptions import NoCredentialsError
 from rich.console import Console
 
 from infra.conformance.walk import EMULATED
 from infra.deploying.aws import (
     DeploymentRefusedError,
     _ask,
-    _parameters,
+    _executed,
     _refuse_loss,
     _unprotected,
     deploy_stage,
+    main,
 )
 from infra.deploying.aws_session import aws_session, region_of
-from infra.deploying.change_sets import Change, guard
+from infra.deploying.change_sets import Change, Proposal, guard
 from infra.deploying.emulator import DeploymentFailedError, release
 from infra.deploying.names import StackNameError, stack_to_deploy
+from infra.deploying.outputs import parameters_of
+from infra.deploying.parameters import KEYS, ParametersError, in_effect, passed_parameters
 from infra.packaging.dependencies import ROOT
 from infra.packaging.refusals.resolved import listed
 from infra.packaging.region import REGION
 from infra.packaging.stages import UnknownStageError, values
 from infra.packaging.yaml_text import yaml_parse
 from tests.support.engines import FAKE_AWS_ENVIRONMENT, ministack
-from tests.support.fake_account import FakeAccount
+from tests.support.fake_account import FakeAccount, refused
 
 ASKED: set[str] = set()
 """What deployments asked of the account, as service and operation."""
@@ -66,8 +71,18 @@ def passed(
     template: dict[str, Any], environment: dict[str, str], before: dict[str, Any] | None = None
 ) -> dict[str, Any]:
     """Return what is passed on by the name of its parameter; True for a value that stands."""
-    found = _parameters(template["Parameters"], "prod", values("prod"), environment, before)
+    found = passed_parameters(template["Parameters"], "prod", values("prod"), environment, parameters_of(before or {}))
     return {one["ParameterKey"]: one.get("ParameterValue", one.get("UsePreviousValue")) for one in found}
+
+
+def test_what_will_be_in_effect_is_what_is_given_and_what_stands(template: dict[str, Any]) -> None:
+    known = parameters_of(STOOD)
+    given = passed_parameters(template["Parameters"], "prod", values("prod"), {"JWT_AUDIENCE": "shops"}, known)
+
+    found = in_effect(given, known)
+
+    expected = {"JwtAudience": "shops", "TrialCredits": "50", "JwtIssuer": "https://identity.example", "Stage": "prod"}
+    assert expected.items() <= found.items()
 
 
 def test_a_stages_own_values_are_passed_on_and_win_over_those_of_last_time(template: dict[str, Any]) -> None:
@@ -94,7 +109,7 @@ def test_a_setting_of_the_environment_wins_and_so_does_a_parameter_by_name(templ
 
 
 def test_a_parameter_that_there_is_not_is_said(template: dict[str, Any]) -> None:
-    with pytest.raises(DeploymentRefusedError, match="TrialCredit"):
+    with pytest.raises(ParametersError, match="TrialCredit"):
         passed(template, {"PARAMETERS": "TrialCredit=7"})
 
 
@@ -149,6 +164,88 @@ def test_nothing_is_deployed_without_a_yes(monkeypatch: pytest.MonkeyPatch, said
             _ask("Deploy?", {}, console)
 
 
+def test_nobody_there_to_answer_is_a_no(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", StringIO(""))
+
+    with pytest.raises(DeploymentRefusedError, match="YES=1"):
+        _ask("Deploy?", {}, Console(file=StringIO()))
+
+
+@pytest.mark.parametrize("given", ['CreditsByPrice={"price_1": 500}', "TrialCredits", "=7"])
+def test_parameters_that_are_no_pairs_are_said(given: str) -> None:
+    with pytest.raises(ParametersError, match=r"PARAMETERS.*Name=value.*no spaces"):
+        deploy_stage("dev", {"PARAMETERS": given}, Console(file=StringIO()))
+
+
+CHANGES: dict[str, Any] = {"Changes": []}
+PROPOSAL = Proposal(stack="credits-prod", stage="prod", template_url="", parameters=[], new=False, role={})
+
+
+def proposing(**answers: Any) -> FakeAccount:
+    """Return an account in which a change set comes to be; what happens to it afterwards is in `answers`."""
+    made = {
+        "create_change_set": {"Id": "release-1"},
+        "change_set_create_complete": {},
+        "describe_change_set": CHANGES,
+        "delete_change_set": {},
+        "set_stack_policy": {},
+    }
+    return FakeAccount({f"cloudformation.{name}": answer for name, answer in {**made, **answers}.items()})
+
+
+def test_a_change_set_that_somebody_else_has_overtaken_is_said() -> None:
+    account = proposing(execute_change_set=refused("InvalidChangeSetStatus"))
+
+    with pytest.raises(DeploymentRefusedError, match="somebody else"):
+        _executed(account.client("cloudformation"), PROPOSAL, {"YES": "1"}, Console(file=StringIO()))
+
+
+@pytest.mark.parametrize(("said", "ends"), [(KeyboardInterrupt, KeyboardInterrupt), (EOFError, DeploymentRefusedError)])
+def test_a_question_that_gets_no_answer_leaves_no_change_set(
+    monkeypatch: pytest.MonkeyPatch, said: type[BaseException], ends: type[BaseException]
+) -> None:
+    def answer(*_: Any) -> str:
+        raise said
+
+    account = proposing()
+    console = Console(file=StringIO())
+    monkeypatch.setattr(console, "input", answer)
+
+    with pytest.raises(ends):
+        _executed(account.client("cloudformation"), PROPOSAL, {}, console)
+    assert account.asked[-1] == ("cloudformation.delete_change_set", {"ChangeSetName": "release-1"})
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "text"),
+    [
+        (refused("ExpiredToken", "The security token is expired"), 1, "ExpiredToken"),
+        (NoCredentialsError(), 1, "Unable to locate credentials"),
+        (subprocess.CalledProcessError(1, ["chalice"]), 1, "chalice"),
+        (ParametersError("PARAMETERS takes pairs"), 1, "PARAMETERS"),
+        (KeyboardInterrupt(), 130, "goes on"),
+    ],
+)
+def test_a_deployment_that_is_cut_off_says_what_remains_to_be_done(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    fault: BaseException,
+    code: int,
+    text: str,
+) -> None:
+    def cut_off(*_: Any) -> dict[str, str]:
+        raise fault
+
+    monkeypatch.setattr("infra.deploying.aws.deploy_stage", cut_off)
+    monkeypatch.setattr("sys.argv", ["deploy", "prod"])
+
+    with pytest.raises(SystemExit) as ended:
+        main()
+    said = capsys.readouterr().out
+    assert (ended.value.code, text in said) == (code, True)
+    assert ("make deploy STAGE=prod" in said) is not isinstance(fault, ParametersError)
+
+
 def test_a_stage_that_there_is_not_is_said_with_those_that_there_are() -> None:
     with pytest.raises(UnknownStageError, match="dev, prod"):
         deploy_stage("live", {}, Console(file=StringIO()))
@@ -170,6 +267,26 @@ def test_the_workflow_has_the_emergency_and_the_suffix() -> None:
     assert environment["EMERGENCY"] == "${{ inputs.emergency && '1' || '' }}"
     assert environment["SUFFIX"] == "${{ inputs.suffix }}"
     assert environment["PERMISSIONS_BOUNDARY"] == "${{ vars.PERMISSIONS_BOUNDARY_ARN }}"
+    assert {*KEYS, "CREDITS_BY_PRICE", "PARAMETERS"} <= environment.keys()
+
+
+def test_a_deployment_does_not_cancel_the_checks_of_another_stages() -> None:
+    check, deploy = (
+        yaml_parse((ROOT / f".github/workflows/{name}.yml").read_text())["concurrency"] for name in ("check", "deploy")
+    )
+
+    assert deploy == {"group": "deploy-${{ inputs.stage }}", "cancel-in-progress": False}
+    assert check["cancel-in-progress"] is True
+    own = "${{ github.event_name == 'workflow_dispatch' && github.run_id || github.ref }}"
+    assert check["group"].endswith(own)
+
+
+def test_the_workflow_may_deploy_for_as_long_as_its_role_allows() -> None:
+    job = yaml_parse((ROOT / ".github/workflows/deploy.yml").read_text())["jobs"]["deploy"]
+    role = yaml_parse((ROOT / "infra/deploying/github.yaml").read_text())["Resources"]["DeployRole"]["Properties"]
+    (credentials,) = [one["with"] for one in job["steps"] if "configure-aws-credentials" in one.get("uses", "")]
+
+    assert credentials["role-duration-seconds"] == role["MaxSessionDuration"] > job["timeout-minutes"] * 60
 
 
 @pytest.mark.parametrize(

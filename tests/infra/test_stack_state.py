@@ -10,13 +10,29 @@ from rich.console import Console
 from infra.deploying import stack_state
 from infra.deploying.emulator import DeploymentFailedError
 from infra.deploying.stack_state import NEVER_MADE, StackBusyError, follow, mended
-from tests.support.fake_account import FakeCloudFormation
+from tests.support.fake_account import EVENTS_A_PAGE, FakeCloudFormation
 
 FAILED = {
     "LogicalResourceId": "CreditsArchive",
     "ResourceStatus": "CREATE_FAILED",
     "ResourceStatusReason": "no archives",
 }
+
+
+def event(name: str, status: str, reason: str = "", kind: str = "AWS::SQS::Queue") -> dict[str, str]:
+    return {"LogicalResourceId": name, "ResourceStatus": status, "ResourceStatusReason": reason, "ResourceType": kind}
+
+
+def of_stack(status: str, reason: str = "") -> dict[str, str]:
+    return event("credits-prod", status, reason, "AWS::CloudFormation::Stack")
+
+
+GOING_BACK = [event(f"Queue{number}", "DELETE_COMPLETE") for number in range(2 * EVENTS_A_PAGE)]
+LAST_WEEK = [
+    of_stack("UPDATE_ROLLBACK_COMPLETE"),
+    event("Dashboard", "UPDATE_FAILED", "a fault of last week"),
+    of_stack("UPDATE_IN_PROGRESS", "User Initiated"),
+]
 
 
 class SaidNoError(Exception):
@@ -28,7 +44,7 @@ def nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stack_state, "POLL_SECONDS", 0)
 
 
-def mend(fake: FakeCloudFormation, *, yes: bool = True) -> tuple[Any, list[str], str]:
+def mend(fake: FakeCloudFormation, *, yes: bool = True, replacing: bool = False) -> tuple[Any, list[str], str]:
     """Return the stack afterwards, the questions, and what was printed."""
     questions: list[str] = []
 
@@ -39,7 +55,8 @@ def mend(fake: FakeCloudFormation, *, yes: bool = True) -> tuple[Any, list[str],
 
     screen = StringIO()
     role = {"RoleARN": "arn:role"}
-    stack = mended(cast("Any", fake), "credits-prod", ask, role, Console(file=screen, width=200))
+    console = Console(file=screen, width=200)
+    stack = mended(cast("Any", fake), "credits-prod", ask, role, console, replacing=replacing)
     return stack, questions, screen.getvalue()
 
 
@@ -53,6 +70,20 @@ def test_what_is_left_of_a_failed_creation_is_deleted_after_a_question(state: st
     assert fake.calls == ["delete credits-prod arn:role"]
     assert [state in one and "can only be deleted" in one for one in questions] == [True]
     assert "CreditsArchive: no archives" in said
+
+
+def test_what_is_left_of_a_deleted_stack_is_deleted_only_where_empty_tables_are_meant() -> None:
+    states = ["DELETE_FAILED", "DELETE_IN_PROGRESS", None]
+    untouched = FakeCloudFormation(deque(states), events=[FAILED])
+
+    with pytest.raises(DeploymentFailedError, match=r"deletion failed.*REPLACE_DATA=1") as refused:
+        mend(untouched)
+    assert "CreditsArchive: no archives" in str(refused.value)
+    assert untouched.calls == []
+
+    deleted = FakeCloudFormation(deque(states), events=[FAILED])
+    assert mend(deleted, replacing=True)[:1] == (None,)
+    assert deleted.calls == ["delete credits-prod arn:role"]
 
 
 def test_an_update_that_could_not_go_back_is_taken_back_further_after_a_question() -> None:
@@ -80,6 +111,24 @@ def test_going_back_that_fails_again_names_what_does_not_yield() -> None:
 
     with pytest.raises(DeploymentFailedError, match="CreditsArchive: no archives"):
         mend(fake)
+
+
+def test_the_failures_of_the_last_change_are_named_however_many_events_follow_and_none_of_an_earlier_one() -> None:
+    events = [
+        of_stack("UPDATE_ROLLBACK_COMPLETE"),
+        *GOING_BACK,
+        of_stack("UPDATE_ROLLBACK_IN_PROGRESS", "The following resource(s) failed to update"),
+        event("OutboxQueue", "UPDATE_FAILED", "Resource update cancelled"),
+        event("InboxQueue", "UPDATE_FAILED", "no such timeout"),
+        of_stack("UPDATE_IN_PROGRESS", "User Initiated"),
+        *LAST_WEEK,
+    ]
+    fake = FakeCloudFormation(deque(["UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE"]), events=events)
+
+    with pytest.raises(DeploymentFailedError) as failed:
+        follow(cast("Any", fake), "credits-prod", Console(file=StringIO()), "Deploying")
+
+    assert str(failed.value).splitlines()[1:] == ["InboxQueue: no such timeout"]
 
 
 @pytest.mark.parametrize("state", ["CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE"])

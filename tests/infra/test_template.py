@@ -190,6 +190,12 @@ def test_ingest_events_reads_the_inbox_in_batches_and_answers_for_each_message(r
     }
 
 
+def test_ingest_events_alone_may_be_called_by_what_it_sent_as_often_as_that_waits(resources: Resources) -> None:
+    assert [name for name in resources if properties(resources, name).get("RecursiveLoop") == "Allow"] == [
+        "IngestEvents"
+    ]
+
+
 def test_ingest_events_reads_what_waits_for_its_ground_with_the_fewest_calls_at_once(resources: Resources) -> None:
     _, waiting = properties(resources, "IngestEvents")["Events"].values()
 

@@ -38,6 +38,9 @@ class _Client:
     def get_paginator(self, operation: str) -> Any:
         return SimpleNamespace(paginate=lambda **request: self._pages(operation, request))
 
+    def get_waiter(self, name: str) -> Any:
+        return SimpleNamespace(wait=lambda **request: self._pages(name, request))
+
     def _pages(self, operation: str, request: dict[str, Any]) -> Sequence[Any]:
         name = f"{self.service}.{operation}"
         self.account.asked.append((name, request))
@@ -47,9 +50,16 @@ class _Client:
         return [answer] if isinstance(answer, Mapping) else answer
 
 
+EVENTS_A_PAGE = 3
+"""AWS gives about a hundred, fewer than one deployment has."""
+
+
 @dataclass
 class FakeCloudFormation:
-    """A stack that is in each of `states` once, and remains in the last; None means that it does not exist."""
+    """A stack that is in each of `states` once, and remains in the last; None means that it does not exist.
+
+    Its `events` are the newest first.
+    """
 
     states: deque[str | None]
     calls: list[str] = field(default_factory=list)
@@ -61,9 +71,10 @@ class FakeCloudFormation:
             raise refused("ValidationError", f"Stack with id {StackName} does not exist")
         return {"Stacks": [{"StackStatus": state, "StackId": f"arn:{StackName}", "StackName": StackName}]}
 
-    def describe_stack_events(self, StackName: str) -> dict[str, Any]:  # noqa: N803
-        del StackName
-        return {"StackEvents": self.events}
+    def get_paginator(self, operation: str) -> Any:
+        assert operation == "describe_stack_events"
+        pages = [self.events[start : start + EVENTS_A_PAGE] for start in range(0, len(self.events), EVENTS_A_PAGE)]
+        return SimpleNamespace(paginate=lambda **_: ({"StackEvents": page} for page in pages))
 
     def delete_stack(self, **request: Any) -> None:
         self.calls.append(f"delete {request['StackName']} {request.get('RoleARN', '')}".strip())

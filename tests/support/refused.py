@@ -7,6 +7,9 @@ from infra.packaging.refusals.http_apis import ERRORS_KEPT
 Resource = dict[str, Any]
 
 
+REGIONAL = {"Fn::Sub": "${AWS::StackName}-${AWS::Region}"}
+
+
 def resource(kind: str, **properties: Any) -> Resource:
     return {"Type": f"AWS::{kind}", "Properties": properties}
 
@@ -155,10 +158,21 @@ def edge(*patterns: str, methods: tuple[str, ...] = ("GET", "HEAD"), errors: tup
     return resource("CloudFront::Distribution", DistributionConfig=config)
 
 
-def kept(least: int, default: int, most: int) -> Resource:
-    return resource(
-        "CloudFront::CachePolicy", CachePolicyConfig={"MinTTL": least, "DefaultTTL": default, "MaxTTL": most}
-    )
+def kept(least: int, default: int, most: int, name: Any = REGIONAL) -> Resource:
+    config = {"Name": name, "MinTTL": least, "DefaultTTL": default, "MaxTTL": most}
+    return resource("CloudFront::CachePolicy", CachePolicyConfig=config)
+
+
+def looping(**properties: Any) -> dict[str, Resource]:
+    """Return a function that may send to the queue that calls its alias."""
+    send = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": [arn("Waiting")]}
+    role = {"AssumeRolePolicyDocument": {}, "Policies": [{"PolicyDocument": {"Statement": [send]}}]}
+    return {
+        "F": resource("Lambda::Function", Role=arn("R"), **properties),
+        "Live": resource("Lambda::Alias", FunctionName={"Ref": "F"}),
+        "R": resource("IAM::Role", **role),
+        "Source": resource("Lambda::EventSourceMapping", EventSourceArn=arn("Waiting"), FunctionName={"Ref": "Live"}),
+    }
 
 
 OLD: tuple[tuple[int, str, dict[str, Resource], str], ...] = (
@@ -219,6 +233,15 @@ OTHERS: tuple[tuple[str, dict[str, Resource], str], ...] = (
         },
         "10240 are allowed",
     ),
+    (
+        "global-names",
+        {"D": resource("CloudWatch::Dashboard", DashboardName={"Ref": "AWS::StackName"}, DashboardBody="{}")},
+        "D: its name",
+    ),
+    ("global-names", {"P": resource("IAM::ManagedPolicy", ManagedPolicyName="boundary", PolicyDocument={})}, "P: its"),
+    ("global-names", {"P": kept(0, 0, 60, "credits-public")}, "P: its name"),
+    ("recursive-loop", looping(), "F: it sends to Waiting, which calls it"),
+    ("recursive-loop", looping(RecursiveLoop="Terminate"), "F: it sends to Waiting, which calls it"),
     ("search", searching("credits-prod,service"), "Dashboard: credits-prod in a search"),
     ("search", searching("${AWS::StackName},service"), "Dashboard: ${AWS::StackName} in a search"),
     ("search", searching('\\"credits-prod\\",service,reference_type'), "Dashboard: reference_type in a search"),

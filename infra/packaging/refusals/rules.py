@@ -10,6 +10,7 @@ from infra.packaging.refusals import (
     dashboards,
     deliveries,
     http_apis,
+    names,
     policies,
     releases,
     schedules,
@@ -23,11 +24,16 @@ AWS = "https://docs.aws.amazon.com"
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One thing that AWS refuses or does differently. `page` of AWS's documentation says so."""
+    """One thing that AWS refuses or does differently. `page` of AWS's documentation says so.
+
+    What is `refused` for certain stops a deployment; the build stops at everything. Other rules do not know the account
+    or the length of names, or find what AWS takes.
+    """
 
     name: str
     page: str
     broken: Callable[[Resources], Iterator[str]]
+    refused: bool = False
 
     @property
     def source(self) -> str:
@@ -65,12 +71,19 @@ RULES = (
     Rule("stream-readers", "amazondynamodb/latest/developerguide/Streams.Lambda.html", wiring.stream_readers),
     Rule("patterns", "lambda/latest/dg/invocation-eventfiltering.html", wiring.filters),
     Rule("environment", "lambda/latest/dg/gettingstarted-limits.html", wiring.environments),
+    Rule("recursive-loop", "lambda/latest/dg/invocation-recursion.html", wiring.loops),
     Rule("log-levels", "lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html", wiring.logs),
-    Rule("warm-throughput", "amazondynamodb/latest/developerguide/warm-throughput.html", tables.throughput),
+    Rule(
+        "warm-throughput",
+        "amazondynamodb/latest/developerguide/warm-throughput.html",
+        tables.throughput,
+        refused=True,
+    ),
     Rule("schedules", "scheduler/latest/APIReference/API_CreateSchedule.html", schedules.schedules),
     Rule("bus-logs", "eventbridge/latest/userguide/eb-event-bus-logs.html", deliveries.bus_logs),
     Rule("http-api", "apigateway/latest/developerguide/http-api-develop-integrations-lambda.html", http_apis.http_apis),
-    Rule("edge", "AmazonCloudFront/latest/DeveloperGuide/Expiration.html", http_apis.edges),
+    Rule("edge", "AmazonCloudFront/latest/DeveloperGuide/Expiration.html", http_apis.edges, refused=True),
+    Rule("global-names", "AmazonCloudWatch/latest/APIReference/API_PutDashboard.html", names.global_names),
     Rule("reserved-copies", "lambda/latest/dg/configuration-concurrency.html", wiring.reserved_copies),
 )
 
@@ -78,7 +91,12 @@ RULES = (
 def refusals(cloudformation: str, values: Mapping[str, str]) -> Iterator[str]:
     """Yield each rule that a CloudFormation template in JSON breaks with these `values`, with its source."""
     template: dict[str, Any] = json.loads(cloudformation)
-    found = resources(template, values)
+    for rule, text in broken(resources(template, values)):
+        yield f"AWS: {rule.name} {text} ({rule.source})"
+
+
+def broken(found: Resources) -> Iterator[tuple[Rule, str]]:
+    """Yield each rule that resources break, and how."""
     for rule in RULES:
         for text in rule.broken(found):
-            yield f"AWS: {rule.name} {text} ({rule.source})"
+            yield rule, text

@@ -1,11 +1,11 @@
-"""The API's stages, readers of streams, filters and patterns, environments, and reserved concurrency."""
+"""The API's stages, readers of streams, filters and patterns, environments, loops, and reserved concurrency."""
 
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from infra.packaging.refusals.policies import length
-from infra.packaging.refusals.resolved import Resources, listed, named, of_type
+from infra.packaging.refusals.resolved import Resources, allowed, listed, named, of_type
 
 FUNCTION, SOURCE = "AWS::Lambda::Function", "AWS::Lambda::EventSourceMapping"
 ENVIRONMENT_BYTES = 4_096
@@ -70,9 +70,29 @@ def environments(found: Resources) -> Iterator[str]:
     """Yield functions whose environment may not fit."""
     for name, function in of_type(found, FUNCTION):
         variables = function.get("Environment", {}).get("Variables", {})
-        size = sum(len(key) + length(value) for key, value in variables.items())
+        size = sum(len(key) + _bytes(value) for key, value in variables.items())
         if size > ENVIRONMENT_BYTES:
             yield f"{name}: an environment of up to {size} bytes, {ENVIRONMENT_BYTES} are allowed"
+
+
+def _bytes(value: Any) -> int:
+    return len(value.encode()) if isinstance(value, str) else length(value)
+
+
+def loops(found: Resources) -> Iterator[str]:
+    """Yield functions that send to a queue that calls them, without saying that this is meant.
+
+    Lambda counts how often a message has gone round, and stops calling the function after 16 times.
+    """
+    called: dict[str, set[str]] = {}
+    for _, source in of_type(found, SOURCE):
+        target = named(source.get("FunctionName", ""))
+        function = named(found.get(target, {}).get("Properties", {}).get("FunctionName", target))
+        called.setdefault(function, set()).add(named(source["EventSourceArn"]))
+    for name, properties in of_type(found, FUNCTION):
+        if name in called and properties.get("RecursiveLoop") != "Allow":
+            for queue in sorted(called[name] & allowed(found, named(properties["Role"]), "sqs:SendMessage")):
+                yield f"{name}: it sends to {queue}, which calls it: Lambda stops that after 16 times"
 
 
 def reserved_copies(found: Resources, concurrency: int = CONCURRENCY) -> Iterator[str]:
