@@ -131,6 +131,7 @@ def _advanced(
         seen=scratch.seen,
         lookup=for_orders.transactions,
         parked=ParkedOrders(for_orders.look_at_parked).holds,
+        has_account=for_orders.has_account,
         now=datetime.now(UTC),
         counts=counts,
         found=found,

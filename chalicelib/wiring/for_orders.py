@@ -50,6 +50,11 @@ def transactions(wanted: Sequence[TransactionId]) -> Mapping[TransactionId, Tran
     return for_posting.ledger().read([], wanted).named(wanted)
 
 
+def has_account(merchant: MerchantId) -> bool:
+    """Return whether the merchant has an account."""
+    return for_api.history().account(merchant) is not None
+
+
 def transactions_between(
     merchant: MerchantId, first: Instant, last: Instant, after: int
 ) -> Iterator[Sequence[Transaction | Unreadable]]:
