@@ -116,15 +116,17 @@ class DeadLetters:
         wanted: int,
         parkings: Sequence[Parking] = ALL,
         matching: Callable[[Letter], bool] = lambda _: True,
+        before: tuple[str, str] | None = None,
         seconds: float = float("inf"),
     ) -> Listing:
-        """Return the newest letters that match, up to `wanted` of them, and release what was looked at.
+        """Return the newest letters that match, up to `wanted` of those `before` a position; release what was seen.
 
         A queue has no order, so all of it is looked at, for so many `seconds` at the most.
         """
         tally = _Tally()
-        found = filter(matching, self._all(parkings, tally, time.monotonic() + seconds))
-        newest = nlargest(wanted, tally.matched(found), key=lambda letter: (letter.parked_at, letter.letter_id))
+        found = tally.matched(filter(matching, self._all(parkings, tally, time.monotonic() + seconds)))
+        older = (letter for letter in found if before is None or letter.position < before)
+        newest = nlargest(wanted, older, key=lambda letter: letter.position)
         return Listing(
             letters=tuple(newest), counted=tally.counted, matched=tally.matching, whole=tally.seen >= tally.counted
         )

@@ -50,19 +50,32 @@ def activity(call: Call) -> Reply:
 
 @routes.get("/api/v1/credits/admin/dead-letters", access=Access.ADMIN, summary="Parked messages")
 def dead_letters(call: Call) -> Reply:
-    """Return the newest parked messages, all or those of one queue, code or merchant, with their reasons."""
+    """Return a page of the parked messages, all or those of one queue, code or merchant, the newest first."""
     from chalicelib.contracts.api import answers
     from chalicelib.contracts.api.dead_letters import ANSWER_BYTES_MAX, DeadLetter, answer_bytes, fitted
 
-    asked = PageRequest(limit=call.whole("limit", default=LIMIT_DEFAULT, most=LIMIT_MAX))
+    asked = PageRequest(limit=call.whole("limit", default=LIMIT_DEFAULT, most=LIMIT_MAX), cursor=call.text("cursor"))
     named, wanted = _parking(call), _wanted(call)
     found = for_api.dead_letters().listing(
-        wanted=asked.limit, parkings=named or ALL, matching=_like(wanted), seconds=LOOK_SECONDS
+        # One more shows whether there is another page.
+        wanted=asked.limit + 1,
+        parkings=named or ALL,
+        matching=_like(wanted),
+        before=_before(asked),
+        seconds=LOOK_SECONDS,
     )
-    letters = [DeadLetter.of(letter) for letter in found.letters]
-    # A queue can be counted but not paged: letters that are put back make room for the rest.
-    total = found.matched if any(wanted.values()) else max(found.counted, len(found.letters))
-    place = PagePosition.of_the_first(asked, total=total, shown=len(letters))
+    shown, more = found.letters[: asked.limit], len(found.letters) > asked.limit
+    letters = [DeadLetter.of(letter) for letter in shown]
+    total = found.matched if any(wanted.values()) else max(found.counted, found.matched)
+    place = PagePosition(
+        request=asked,
+        total=total,
+        # Those that somebody else looks at are counted, but on no page.
+        has_next=more or (asked.cursor is None and total > len(letters)),
+        has_previous=asked.cursor is not None,
+        next_cursor="/".join(shown[-1].position) if more else None,
+        numbered=False,
+    )
     links = {**place.links(call.link_path, {"parking": named[0].value if named else None, **wanted}), "last": None}
     meta, pagination = call.meta(), {**place.pagination(), "pages": None}
     bare = [letter.model_copy(update={"body": ""}) for letter in letters]
@@ -150,6 +163,16 @@ def discard(call: Call, letter_id: str) -> Reply:
     # Of the one who discarded it, also where an earlier call ended before its note.
     for_desk.note(letter_action(Did.LETTER_DISCARDED, kept, admin_id=admin, time=instant(call.now)))
     return Reply(body=answer_text(kept, call.meta()))
+
+
+def _before(asked: PageRequest) -> tuple[str, str] | None:
+    """Return the place at which the page begins, that of the last letter of the page before it."""
+    if asked.cursor is None:
+        return None
+    time, slash, letter_id = asked.cursor.partition("/")
+    if not (slash and letter_id):
+        raise bad_request("cursor", "The cursor is not one of this list.")
+    return time, letter_id
 
 
 def _parking(call: Call) -> list[Parking] | None:

@@ -86,6 +86,11 @@ class Letter:
     """Attributes that go back with the message: who sent it may have set some."""
 
     @property
+    def position(self) -> tuple[str, str]:
+        """Its place among all letters, the oldest first."""
+        return self.parked_at, self.letter_id
+
+    @property
     def redrivable(self) -> bool:
         """Whether it holds something to put back: a message, or a record and the function that could not read it."""
         if self.pointer is not None or self.origin == ORIGIN_BRIDGE:

@@ -65,6 +65,7 @@ class DifferenceKind(StrEnum):
 
     BAD_ROW = "bad_row"
     DOUBLED = "doubled"
+    NO_ACCOUNT = "no_account"
     MISSING = "missing"
     REFUND_MISSING = "refund_missing"
     PARKED = "parked"

@@ -180,7 +180,13 @@ class Comparing:
         bookmark = notes.bookmark() or Bookmark(file=file, begun_at=self.time.now())
         counts, found = bookmark.counters()
         matching = Matching(
-            seen=notes.seen, lookup=self._lookup, parked=self.parked(), now=self._now(), counts=counts, found=found
+            seen=notes.seen,
+            lookup=self._lookup,
+            parked=self.parked(),
+            has_account=lambda merchant: self.spans.account(merchant) is not None,
+            now=self._now(),
+            counts=counts,
+            found=found,
         )
         try:
             for step in self._steps(matching, bookmark, merchant, notes):

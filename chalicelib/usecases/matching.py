@@ -29,6 +29,8 @@ AROUND = timedelta(days=2)
 """How far around the file's times the ledger is read: an event comes later than its order."""
 READ_AT_ONCE = 100
 """Rows that are compared together: one BatchGetItem, where none of them names refunds."""
+_NO_ORDER = ""
+"""No order's id: among the orders seen it marks a merchant without an account, so that a later call knows it too."""
 
 Lookup = Callable[[Sequence[TransactionId]], Mapping[TransactionId, Transaction]]
 """Reads the transactions that exist, by id."""
@@ -73,9 +75,11 @@ class Matching:
     seen: SeenOrders
     lookup: Lookup
     parked: Callable[[str, str], bool]
+    has_account: Callable[[MerchantId], bool]
     now: datetime
     counts: Counter[str] = field(default_factory=Counter)
     found: Counter[DifferenceKind] = field(default_factory=Counter)
+    _with_account: set[MerchantId] = field(default_factory=set)
 
     def compare(self, rows: Iterable[SourceOrder | BadRow]) -> Iterator[Difference]:
         """Yield the differences of the file's orders, in the order of its lines."""
@@ -175,8 +179,23 @@ class Matching:
             self.counts["on_its_way"] += 1
         elif self.parked(order.merchant_id, order.order_id):
             yield _of(order, DifferenceKind.PARKED, "its event is parked: `credits dead-letters list` says why")
-        else:
+        elif self._has_account(merchant := order.merchant_id):
             yield _of(order, DifferenceKind.MISSING, f"paid at {order.paid_at}, and never charged here")
+        else:
+            self.counts["without_account"] += 1
+            if self.seen.add(merchant, _NO_ORDER):
+                what = f"merchant {merchant} has no account: open it first; none of its orders can be charged before"
+                yield Difference(kind=DifferenceKind.NO_ACCOUNT, what=what, line=order.line, merchant_id=merchant)
+
+    def _has_account(self, merchant: MerchantId) -> bool:
+        """Return whether the merchant has an account; what was found of a merchant stays so for the whole file."""
+        if (
+            merchant not in self._with_account
+            and not self.seen.holds(merchant, _NO_ORDER)
+            and self.has_account(merchant)
+        ):
+            self._with_account.add(merchant)
+        return merchant in self._with_account
 
 
 def around(

@@ -16,7 +16,7 @@ from chalicelib.domain.movements import Movement
 from chalicelib.domain.outcomes import compare
 from infra.commands.facts import Fact, facts
 from infra.commands.ledger import TargetLedger
-from infra.commands.output import say
+from infra.commands.output import aside, say
 from infra.commands.status import counted
 from infra.commands.times import shown
 
@@ -80,7 +80,8 @@ def await_effects(reader: TargetLedger, result: Result, progress: Progress, dead
             time.sleep(POLL_SECONDS)
 
 
-def _say_ignored(result: Result, *, one: bool) -> None:
+def say_ignored(result: Result, *, one: bool) -> None:
+    """Print what the service ignores by rule: each part of `one` event, the sums of a file."""
     reasons = Counter(ignored.reason for ignored in result.ignored)
     if one:
         for ignored in result.ignored[:FAULTS_SHOWN]:
@@ -93,9 +94,17 @@ def _say_ignored(result: Result, *, one: bool) -> None:
         say("A stage whose setting TEST_ORDERS is count charges test orders.")
 
 
+def say_left_out(result: Result) -> None:
+    """Print beside the answer which fields cannot be read and are left out."""
+    for sentence in result.left_out[:FAULTS_SHOWN]:
+        aside(sentence)
+    if (more := len(result.left_out) - FAULTS_SHOWN) > 0:
+        aside(f"… and {counted(more, 'field')} more.")
+
+
 def say_effects(result: Result, conflicts: Sequence[tuple[Movement, str]], *, one: bool) -> None:
     """Print what came of the events: each transaction of `one`, the sums of a file."""
-    _say_ignored(result, one=one)
+    say_ignored(result, one=one)
     if one:
         for own, fact in result.recorded.items():
             _say_effect(own, fact, before=own in result.before)
@@ -135,13 +144,13 @@ def _say_effect(own: TransactionId, fact: Fact, *, before: bool) -> None:
 
 def as_json(result: Result, conflicts: Sequence[tuple[Movement, str]], *, one: bool, waited: bool) -> dict[str, Any]:
     """Return the same for programs."""
-    content: dict[str, Any] = {"sent": result.sent, "not_sent": result.faults}
+    ignored = [{"reference_id": one.reference_id, "reason": one.reason} for one in result.ignored]
+    content: dict[str, Any] = {"sent": result.sent, "not_sent": result.faults, "ignored": ignored}
     if waited:
         content |= {
             "recorded": len(result.recorded) - len(result.before),
             "recorded_before": len(result.before),
             "conflicts": [movement.key for movement, _ in conflicts],
-            "ignored": [{"reference_id": one.reference_id, "reason": one.reason} for one in result.ignored],
             "missing": [movement.transaction_id for movement in result.missing],
         }
     if waited and one:

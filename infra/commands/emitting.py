@@ -12,13 +12,13 @@ from rich.progress import Progress
 from chalicelib.contracts.inbound.events import INBOUND
 from chalicelib.domain.ids import TransactionId
 from infra.commands.channels import IN_FLIGHT, Channel, Via, opened
-from infra.commands.effects import FAULTS_SHOWN, Result, await_effects, say_effects
+from infra.commands.effects import FAULTS_SHOWN, Result, await_effects, say_effects, say_ignored, say_left_out
 from infra.commands.effects import as_json as effects_as_json
 from infra.commands.events import NotAnEventError, Outgoing, event_type_named, made, payload_of, read_file
 from infra.commands.facts import facts
 from infra.commands.ledger import TargetLedger
 from infra.commands.options import AsJson, Profile, Stage
-from infra.commands.output import FOUND, aside, print_json, progress_bar, say, unable
+from infra.commands.output import FOUND, print_json, progress_bar, say, unable
 from infra.commands.repeating import name_again, repeatable
 from infra.commands.status import counted
 from infra.commands.target import Target, find
@@ -119,10 +119,7 @@ def _send(
 
 def _report(result: Result, via: Via, target: Target, *, one: bool, waited: bool, as_json: bool) -> None:
     conflicts = result.conflicts()
-    for sentence in result.left_out[:FAULTS_SHOWN]:
-        aside(sentence)
-    if (more := len(result.left_out) - FAULTS_SHOWN) > 0:
-        aside(f"… and {counted(more, 'field')} more.")
+    say_left_out(result)
     if as_json:
         print_json(effects_as_json(result, conflicts, one=one, waited=waited))
     else:
@@ -134,5 +131,7 @@ def _report(result: Result, via: Via, target: Target, *, one: bool, waited: bool
             say(f"… and {len(result.faults) - FAULTS_SHOWN:,} more.", style="red")
         if waited:
             say_effects(result, conflicts, one=one)
+        else:
+            say_ignored(result, one=one)
     if result.faults or (waited and result.missing) or conflicts:
         raise typer.Exit(FOUND)

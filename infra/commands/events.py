@@ -143,7 +143,7 @@ def _outgoing(body: str, *, checked: bool) -> Outgoing:
     try:
         event = read_event(body, TERMS, now=datetime.now(UTC))
         event_type, movements, ignored = event.event_type, event.movements, event.ignored
-        left_out = tuple(_left_out(json.loads(body), event.dropped))
+        left_out = tuple(unread_fields(json.loads(body), event.dropped))
     except Rejected as error:
         if checked:
             raise NotAnEventError(error.message) from None
@@ -159,7 +159,7 @@ def _outgoing(body: str, *, checked: bool) -> Outgoing:
     )
 
 
-def _left_out(members: Any, dropped: Sequence[str]) -> Iterator[str]:
+def unread_fields(members: Any, dropped: Sequence[str]) -> Iterator[str]:
     """Yield a sentence for each field that moves nothing and cannot be read, with what the event has there."""
     for name in dict.fromkeys(dropped):
         value = next(_values(members, name), None)

@@ -14,6 +14,7 @@ from chalicelib.contracts.api.problems import Refusal
 from chalicelib.contracts.letters import Letter, Parking
 from chalicelib.domain.actions import Did
 from chalicelib.domain.errors import Rejected, RetryLater
+from chalicelib.domain.ids import MerchantId
 from infra.commands.letter_lines import NOT_FOUND, none_like, outcome, print_groups, readable, say_block, summary
 from infra.commands.naming import names_of
 from infra.commands.noting import Trail, responsible
@@ -112,6 +113,8 @@ def show(
         print_json(found.model_dump(mode="json"))
         return
     members = found.model_dump(mode="json", exclude={"discarded"})
+    for merchant, name in names_of(target, map(MerchantId, filter(None, [found.merchant_id]))).items():
+        members["merchant_id"] = f"{merchant} ({name})"
     if found.discarded is not None:
         why = found.discarded
         members["discarded"] = f"{shown(why.time, local=local)} by {why.admin_id}: {why.reason}"

@@ -55,8 +55,9 @@ def match(
     """Compare a shop's own list of orders with the ledger; exit status 1 where they differ.
 
     FILE is Shopify's order export, unchanged (CSV, of one shop: --merchant), or JSON Lines of {order_id, total,
-    currency, paid_at, refunds: [{refund_id, amount}]}. An order younger than an hour is on its way. --fix sends the
-    missing events through the inbox, so an order still counts once; nothing is sent while a row is bad.
+    currency, paid_at, refunds: [{refund_id, amount}]}, and merchant_id in each line where there is no --merchant. An
+    order younger than an hour is on its way. A merchant without an account is reported once. --fix sends the missing
+    events through the inbox, so an order still counts once; nothing is sent while a row is bad.
     """
     if report is not None:
         check_writable(report)
@@ -67,7 +68,13 @@ def match(
     with tempfile.TemporaryDirectory() as folder, closing(sqlite3.connect(Path(folder) / "orders.sqlite")) as scratch:
         reader, parked = TargetLedger(target), ParkedOrders(letters.dead_letters(target))
         seen = SeenOrdersTable(scratch)
-        matching = Matching(seen=seen, lookup=reader.transactions, parked=parked.holds, now=datetime.now(UTC))
+        matching = Matching(
+            seen=seen,
+            lookup=reader.transactions,
+            parked=parked.holds,
+            has_account=lambda one: reader.account(one) is not None,
+            now=datetime.now(UTC),
+        )
         events = EventsTable(scratch)
         kept = _differences(target, matching, file, shop, report, events, visible=not as_json)
         bad = matching.found[DifferenceKind.BAD_ROW] + matching.found[DifferenceKind.DOUBLED]
@@ -202,16 +209,25 @@ def _tell(matching: Matching, kept: list[Difference], sent: int, *, as_json: boo
         f"{counted(counts['recorded'], 'order')} {'is' if counts['recorded'] == 1 else 'are'} here, "
         f"{counts['not_paid']:,} not paid, {counts['on_its_way']:,} on the way."
     )
-    if total:
-        kinds = ", ".join(
-            counted(count, "bad row") if kind is DifferenceKind.BAD_ROW else f"{count:,} {kind.replace('_', ' ')}"
-            for kind, count in sorted(matching.found.items())
+    if without := counts["without_account"]:
+        say(
+            f"{counted(without, 'order')} of merchants without an account {'was' if without == 1 else 'were'} left out."
         )
+    if total:
+        kinds = ", ".join(_numbered(kind, count) for kind, count in sorted(matching.found.items()))
         say(f"{counted(total, 'difference')}: {kinds}.", style="red")
     else:
         say("The ledger and the file agree.", style="green")
     if sent:
         say(f"{counted(sent, 'event')} sent into the inbox; compare again in a minute.", style="green")
+
+
+def _numbered(kind: DifferenceKind, count: int) -> str:
+    if kind is DifferenceKind.BAD_ROW:
+        return counted(count, "bad row")
+    if kind is DifferenceKind.NO_ACCOUNT:
+        return f"{counted(count, 'merchant')} without an account"
+    return f"{count:,} {kind.replace('_', ' ')}"
 
 
 @contextmanager

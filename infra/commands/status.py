@@ -56,7 +56,7 @@ def balance(
     profile: Profile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print a merchant's balance, and since when the plugin is on or off."""
+    """Print a merchant's balance, since when the plugin is on or off, and which credits lapse when, soonest first."""
     found, at = TargetLedger(find(stage, profile)).account_or_refuse(MerchantId(merchant)), now()
     if as_json:
         print_json(answers.Account.of(found, now=at).model_dump(mode="json"))
@@ -72,6 +72,9 @@ def balance(
     )
     if account.freeze is not None:
         say(frozen_sentence(account.freeze.admin_id, account.freeze.reason, account.freeze.until), style="red")
+    for lot in account.lots:
+        lapse = "lapses" if lot.credits == 1 else "lapse"
+        say(f"{counted(lot.credits)} {lapse} at {shown(lot.expires_at, local=local)}")
     if account.balance and (lasts := runway_of(account, now=at)) is not None:
         say(_lasting(lasts))
     if account.debt:

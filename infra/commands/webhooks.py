@@ -1,9 +1,11 @@
 """`credits emit --webhook`: a webhook, signed and posted as Shopify or Stripe would, and what came of it."""
 
+import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,7 +15,7 @@ from rich.progress import Progress
 from chalicelib.adapters.dynamodb.links import DynamoDBLinks
 from chalicelib.contracts.inbound.events import Event, read_event
 from chalicelib.contracts.inbound.payloads import Ignored
-from chalicelib.contracts.sources.raw import from_request
+from chalicelib.contracts.sources.raw import RawWebhook, from_request
 from chalicelib.contracts.sources.shopify import SHOP, TOPIC, TRIGGERED
 from chalicelib.contracts.sources.webhooks import SourceTerms, Webhook
 from chalicelib.domain.errors import Rejected
@@ -21,8 +23,8 @@ from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.links import LinkKind, merchant_of_name
 from chalicelib.usecases.linking import Linking, WebhookNames
 from infra.commands.api import Answer, ApiSilentError, post
-from infra.commands.effects import Result, as_json, await_effects, say_effects
-from infra.commands.events import TERMS
+from infra.commands.effects import Result, as_json, await_effects, say_effects, say_ignored, say_left_out
+from infra.commands.events import TERMS, unread_fields
 from infra.commands.facts import facts
 from infra.commands.files import unread
 from infra.commands.ledger import TargetLedger
@@ -40,6 +42,13 @@ ShopDomain = Annotated[str | None, typer.Option(help="The shop of Shopify's webh
 SecretFile = Annotated[
     Path | None, typer.Option(help="A file with the secret that signs it; the local stack needs none.")
 ]
+
+_SCALAR = (str, int, Decimal)
+_READ_LENIENTLY: Mapping[LinkKind, Mapping[str, tuple[type, ...]]] = {
+    LinkKind.SHOPIFY: {"total_price": _SCALAR, "currency": _SCALAR, "updated_at": (str,), "processed_at": (str,)},
+    LinkKind.STRIPE: {"created": (int,), "id": (str,)},
+}
+"""The fields of a body that stop nothing, whatever they hold, with the forms that are read."""
 
 OK, UNAUTHORIZED, SERVER_ERROR = 200, 401, 500
 _EXAMPLE = "credits emit --webhook shopify FILE --topic orders/paid --shop example.myshopify.com"
@@ -95,10 +104,14 @@ class Signing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What a webhook will do: no `webhook` if it is poison, no `events` if its merchant is not known."""
+    """What a webhook will do: no `webhook` if it is poison, no `events` if its merchant is not known.
+
+    `left_out` says which of its fields cannot be read and move nothing.
+    """
 
     webhook: Webhook | None = None
     events: tuple[Event, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     @property
     def unlinked(self) -> bool:
@@ -113,6 +126,7 @@ class Found:
             noun="",
             movements=[movement for event in self.events for movement in event.movements],
             ignored=[*parts, *(one for event in self.events for one in event.ignored)],
+            left_out=list(self.left_out),
         )
 
 
@@ -152,20 +166,34 @@ def _read(target: Target, signing: Signing, body: bytes, *, checked: bool) -> Fo
     configured = settings_of(target)
     terms = SourceTerms(credits_by_price=configured.credits_by_price, count_test_orders=configured.count_test_orders)
     try:
-        webhook = from_request(signing.source, body.decode(), signing.headers).read(terms)
+        raw = from_request(signing.source, body.decode(), signing.headers)
+        webhook = raw.read(terms)
         merchant = _merchant(target, webhook, opens=configured.unlinked_opens)
-        bodies = webhook.bodies(merchant or merchant_of_name(webhook.name or ""))
+        texts = webhook.bodies(merchant or merchant_of_name(webhook.name or ""))
+        bodies = zip(webhook.events, texts, strict=True)
         # Nobody waits for secondary events: they also come as webhooks of their own.
-        asked = [body for event, body in zip(webhook.events, bodies, strict=True) if not event.secondary]
-        events = tuple(read_event(one, TERMS, now=datetime.now(UTC)) for one in asked)
-        if merchant is None and any(event.movements for event in events):
-            events = ()  # They wait for the link.
+        read = [(one, read_event(one, TERMS, now=datetime.now(UTC))) for event, one in bodies if not event.secondary]
+        if merchant is None and any(event.movements for _, event in read):
+            read = []  # They wait for the link.
     except (Rejected, UnicodeDecodeError) as error:
         if checked:
             why = error.message if isinstance(error, Rejected) else "the file is not UTF-8"
             raise refused(f"Not sent, the service would park it: {why}. (--unchecked sends it all the same.)") from None
         return Found()
-    return Found(webhook=webhook, events=events)
+    left_out = [sentence for one, event in read for sentence in unread_fields(json.loads(one), event.dropped)]
+    return Found(
+        webhook=webhook,
+        events=tuple(event for _, event in read),
+        left_out=tuple(dict.fromkeys([*_of_no_form(raw), *left_out])),
+    )
+
+
+def _of_no_form(raw: RawWebhook) -> Iterator[str]:
+    """Yield a sentence for each field that the service takes for absent, because it is of another form."""
+    for name, form in _READ_LENIENTLY[raw.source].items():
+        value = raw.body.get(name)
+        if value is not None and not isinstance(value, form):
+            yield f"{name} is of another form, cannot be read and is left out"
 
 
 def _merchant(target: Target, webhook: Webhook, *, opens: bool) -> MerchantId | None:
@@ -188,6 +216,7 @@ def _answer(target: Target, signing: Signing, body: bytes, secret: str) -> Answe
 def _report(found: Found, answer: Answer, result: Result, *, waited: bool, json_wanted: bool) -> None:
     conflicts = result.conflicts()
     taken = answer.status == OK
+    say_left_out(result)
     if json_wanted:
         print_json(
             {"status": answer.status, "answer": answer.body, **as_json(result, conflicts, one=True, waited=waited)}
@@ -202,6 +231,8 @@ def _report(found: Found, answer: Answer, result: Result, *, waited: bool, json_
             say("The shop's account closes: its plugin goes off, its balance stays.")
         elif waited:
             say_effects(result, conflicts, one=True)
+        else:
+            say_ignored(result, one=True)
     if not taken or (waited and (found.unlinked or result.missing or conflicts)):
         raise typer.Exit(FOUND)
 

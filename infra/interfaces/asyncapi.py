@@ -13,6 +13,7 @@ from chalicelib.contracts.outbound.published import PUBLISHED, PublishedEnvelope
 from chalicelib.contracts.sources.raw import RAW_TYPES
 from chalicelib.domain.links import LinkKind
 from infra.interfaces.explaining import explained
+from infra.interfaces.raw_forms import forms_of
 from infra.interfaces.story import OPENED, account_created, example_of, published
 from infra.interfaces.webhooks import ShopifyWebhook, invoice, order, stripe_event
 
@@ -36,7 +37,9 @@ acknowledged and counted, and nothing of it is kept.
 what cannot be read of them counts as absent.
 
 **Webhooks** of Shopify and Stripe are taken as the two send them: over HTTPS and their partner event buses, and on NATS
-on two subjects of their own. What of one moves credits counts once, by whichever ways it came.
+on two subjects of their own, in several forms: the body under `payload` or `data`, as an object or as JSON text, with
+its headers under `headers` or `metadata`; in the platform's envelope or a CloudEvent (three envelopes at most); an
+event of Stripe also bare. What of one moves credits counts once, by whichever ways it came.
 
 **CloudEvents 1.0** are taken as well: in structured mode everywhere, in binary mode (`ce-type` beside the payload as
 the body) over NATS. `subject` may name the merchant.
@@ -188,43 +191,28 @@ def example(event_type: str) -> Any:
 
 
 def _webhook(event_type: str) -> dict[str, Any]:
-    """Return the message of a webhook as it was sent, which has no envelope of ours."""
-    text, anything = {"type": "string"}, {"type": "object"}
-    headers: dict[str, Any] = {
-        **anything,
-        "description": "The webhook's headers, in letters of either case. Shopify's name topic and shop.",
-    }
-    required = ["payload"]
-    if RAW_TYPES[event_type] is LinkKind.SHOPIFY:
-        names = ("X-Shopify-Topic", "X-Shopify-Shop-Domain")
-        headers |= {"properties": dict.fromkeys(names, text)}
-        required.append("headers")
+    """Return the message of a webhook as it was sent, in each form that is taken."""
     return {
         "name": event_type,
         "title": event_type,
         "summary": _SAID[event_type],
         "contentType": "application/json",
-        "payload": {
-            **anything,
-            "properties": {
-                "event_type": {"const": event_type, "description": "The subject; it may be left out."},
-                "headers": headers,
-                "payload": {**anything, "description": "The webhook's body, unchanged."},
-            },
-            "required": required,
-        },
-        "examples": [{"name": "example", "payload": webhook_example(event_type)}],
+        "payload": forms_of(RAW_TYPES[event_type], event_type),
+        "examples": [{"name": name, "payload": payload} for name, payload in webhook_examples(event_type).items()],
     }
 
 
-def webhook_example(event_type: str) -> dict[str, Any]:
-    """Return a webhook of this type: the story's shop sells an order, or pays an invoice."""
+def webhook_examples(event_type: str) -> dict[str, Any]:
+    """Return a webhook of this type in each form: the story's shop sells an order, or pays an invoice."""
+    cloud_event = {"specversion": "1.0", "id": "1", "source": "shop-service", "type": event_type}
     if RAW_TYPES[event_type] is LinkKind.SHOPIFY:
         body = order(5732481908, Decimal("84.90"), OPENED)
         sold = ShopifyWebhook(topic="orders/paid", shop="example.myshopify.com", body=body, at=OPENED)
-        return {"headers": sold.headers, "payload": sold.body}
-    paid = invoice("1Example", "cus_Example", 30, OPENED)
-    return {"headers": {}, "payload": stripe_event("evt_1Example", "invoice.paid", paid, OPENED)}
+        enveloped = {"headers": sold.headers, "payload": sold.body}
+        lists = {"metadata": {name: [value] for name, value in sold.headers.items()}, "data": json.dumps(sold.body)}
+        return {"enveloped": enveloped, "as text": lists, "cloud event": {**cloud_event, "data": enveloped}}
+    paid = stripe_event("evt_1Example", "invoice.paid", invoice("1Example", "cus_Example", 30, OPENED), OPENED)
+    return {"enveloped": {"headers": {}, "payload": paid}, "bare": paid, "cloud event": {**cloud_event, "data": paid}}
 
 
 def _enveloped(event_type: str) -> dict[str, Any]:

@@ -48,14 +48,14 @@ _DEAD_LETTERS = Route(
     view="dead_letters",
     tag=Tag.ADMIN,
     description=(
-        "The newest of all queues, with the reason why each is parked. A queue can be counted but not paged: `total` "
-        "is how many it says it holds (with a code or a merchant: how many of those were found), and what is put back "
-        "makes room for the rest. A queue has no order either, so all of it is looked at, for twelve seconds. Two who "
-        "look at the same moment share the dead letters between them. "
+        "All queues, the newest first, with the reason why each is parked. `total` is how many the queues say they "
+        "hold (with a code or a merchant: how many of those were found). A queue has no order, so all of it is looked "
+        "at for each page, for twelve seconds. Two who look at the same moment share the dead letters between them: "
+        "what the other one holds is on no page. "
         "Long bodies are cut so that the answer has at most 6 MB, and say so by "
         "`body_cut`: the answer about one dead letter has all of its body."
     ),
-    parameters=(LIMIT, *_NARROWED),
+    parameters=(LIMIT, parameter("cursor", "query", TEXT, "`next_cursor` of the page before."), *_NARROWED),
     answers=listed("Parked messages.", DeadLetter, samples.dead_letters()),
     errors=LIST_ERRORS,
 )

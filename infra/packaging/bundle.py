@@ -31,8 +31,12 @@ _DECLARED = re.compile(r"^export ((?:async )?function|class|const|let) (\w+)", r
 _LISTED = re.compile(r"export\{([^}]*)\};")
 _COMMENT = re.compile(r"^ *//.*\n", re.MULTILINE)
 """A comment on a line of its own: for readers of the sources."""
-_INDENT = re.compile(r"^ +", re.MULTILINE)
-"""The same; a template's text begins after it, too."""
+_INDENT = re.compile(r"^\s+", re.MULTILINE)
+"""The same, with empty lines; a template's text begins after it, too."""
+_BETWEEN = re.compile(r"(?<=[>}])\n(?=<|\$\{)")
+"""Ends of lines between the parts of a template, which htm leaves out as well."""
+_LOOSE = re.compile(r"/\*.*?\*/|\s*([{};,])\s*|(?<=:)\s+")
+"""Comments of a style, and the space around its signs: for readers of the sources."""
 _CONCEPT = re.compile(r"^## (.+)\n\n((?:(?!## ).*\n)+)", re.MULTILINE)
 _MARKS = re.compile(r"\[([^\]]*)\]\([^)]*\)|\*([^*]+)\*")
 
@@ -41,7 +45,7 @@ def bundled(sources: Path = SOURCES) -> dict[str, str]:
     """Return the files that ship, by their names; the version in them changes with any of the sources."""
     words = json.dumps(concepts(), ensure_ascii=False)
     modules = {path.name: path.read_text().replace(CONCEPTS_PLACE, words) for path in sorted(sources.glob("*.js"))}
-    style = "".join((sources / name).read_text() for name in _STYLES)
+    style = _LOOSE.sub(r"\1", "".join((sources / name).read_text() for name in _STYLES))
     scripts = {SCRIPT: bundle(modules, _FIRST), CHART: modules[CHART]}
     page = (sources / PAGE).read_text().replace(STYLE_PLACE, style)
     version = sha256("\0".join([page, *scripts.values()]).encode()).hexdigest()[:_VERSION_LENGTH]
@@ -88,6 +92,7 @@ def _scoped(text: str) -> str:
         exported |= {pair.split(" as ")[-1]: pair.split(" as ")[0] for pair in listed.split(",")}
     text = _IMPORT.sub(lambda found: f'const {{{found[1].replace(" as ", ": ")}}} = m["{found[2]}"];\n', text)
     text = _INDENT.sub("", _COMMENT.sub("", _LISTED.sub("", _DECLARED.sub(r"\1 \2", text))))
+    text = _BETWEEN.sub("", text)
     members = ", ".join(f"{name}: {inside}" for name, inside in exported.items())
     return f"{text}\nreturn {{ {members} }};"
 

@@ -102,7 +102,7 @@ def let_writers_go(stack: Stack, region: Region = None) -> None:
 def _change_writers(change: Callable[..., None], stack: str, region: str | None) -> None:
     try:
         change(_client("lambda", region), _client("dynamodb", region), _outputs(stack, region))
-    except writers.MappingError as error:
+    except writers.WritersError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
 

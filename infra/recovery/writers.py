@@ -22,6 +22,10 @@ REFUSING: Final[Mapping[str, Mapping[str, Any]]] = {
     "DeskTableName": {"ForAnyValue:StringNotLike": {"dynamodb:LeadingKeys": ["merchants#*"]}},
 }
 """The outputs that name the tables that the API writes, with the condition under which they refuse a write."""
+SID: Final = "StoppedForRecovery"
+"""Names the statement by which a table refuses writes, among those of somebody else's policy."""
+NO_POLICY: Final = "NO_POLICY"
+"""What DynamoDB expects for the revision of a policy that is not there."""
 WRITES: Final = ("dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
 
 POLL_SECONDS: Final = 5
@@ -32,8 +36,16 @@ ON, OFF = "Enabled", "Disabled"
 Sleep = Callable[[float], object]
 
 
-class MappingError(Exception):
+class WritersError(Exception):
+    """Not all writers could be stopped or let go. The text names what is left; the same command continues."""
+
+
+class MappingError(WritersError):
     """An event source mapping did not get into the state that was asked for; the text names both."""
+
+
+class PolicyError(WritersError):
+    """A table's resource policy could not be changed without overwriting somebody else's; the text says why."""
 
 
 def stop(
@@ -46,16 +58,15 @@ def stop(
 
     Raises:
         MappingError: a mapping was not disabled within five minutes; the tables do not refuse writes yet.
+        PolicyError: a table's policy is being changed by somebody else.
     """
     for name in BY_CALL:
         client.put_function_concurrency(FunctionName=outputs[name], ReservedConcurrentExecutions=0)
     # Before the tables refuse writes, or what the inbox still brings would fail there.
     _set(client, outputs, OFF, sleep)
     for output, condition in REFUSING.items():
-        arn = dynamodb.describe_table(TableName=outputs[output])["Table"]["TableArn"]
-        refusal = {"Sid": "StoppedForRecovery", "Effect": "Deny", "Principal": "*", "Action": WRITES, "Resource": arn}
-        policy = {"Version": "2012-10-17", "Statement": [refusal | ({"Condition": condition} if condition else {})]}
-        dynamodb.put_resource_policy(ResourceArn=arn, Policy=json.dumps(policy))
+        refusal = {"Sid": SID, "Effect": "Deny", "Principal": "*", "Action": WRITES}
+        _set_refusal(dynamodb, outputs[output], refusal | ({"Condition": condition} if condition else {}))
 
 
 def let_go(
@@ -65,13 +76,34 @@ def let_go(
 
     Raises:
         MappingError: a mapping was not enabled within five minutes.
+        PolicyError: a table's policy is being changed by somebody else; nothing writes yet.
     """
     for output in REFUSING:
-        arn = dynamodb.describe_table(TableName=outputs[output])["Table"]["TableArn"]
-        dynamodb.delete_resource_policy(ResourceArn=arn)
+        _set_refusal(dynamodb, outputs[output], None)
     for name in BY_CALL:
         client.delete_function_concurrency(FunctionName=outputs[name])
     _set(client, outputs, ON, sleep)
+
+
+def _set_refusal(dynamodb: "DynamoDBClient", table: str, refusal: Mapping[str, Any] | None) -> None:
+    """Put our statement into the table's resource policy, or take it out; whatever else the policy has stays."""
+    arn = dynamodb.describe_table(TableName=table)["Table"]["TableArn"]
+    try:
+        found = dynamodb.get_resource_policy(ResourceArn=arn)
+        policy, revision = json.loads(found["Policy"]), found["RevisionId"]
+    except dynamodb.exceptions.PolicyNotFoundException:
+        policy, revision = {"Version": "2012-10-17", "Statement": []}, NO_POLICY
+    before = policy["Statement"] if isinstance(policy["Statement"], list) else [policy["Statement"]]
+    ours = [{**refusal, "Resource": arn}] if refusal else []
+    policy["Statement"] = [*(one for one in before if one.get("Sid") != SID), *ours]
+    try:
+        if policy["Statement"]:
+            dynamodb.put_resource_policy(ResourceArn=arn, Policy=json.dumps(policy), ExpectedRevisionId=revision)
+        elif revision != NO_POLICY:
+            dynamodb.delete_resource_policy(ResourceArn=arn, ExpectedRevisionId=revision)
+    except dynamodb.exceptions.PolicyNotFoundException as error:
+        # Another revision is there: the policy was changed a moment ago, or is read late.
+        raise PolicyError(f"The resource policy of {table} is being changed: run the command again.") from error
 
 
 def _set(client: "LambdaClient", outputs: Mapping[str, str], wanted: str, sleep: Sleep) -> None:

@@ -145,3 +145,14 @@ def test_credits_that_lapse_are_told_by_their_lots(shop: Shop) -> None:
         left.append([lot["credits"] for lot in shop.told("balance", SHOP)["lots"]])
 
     assert left == [[4, 50], [5, 50]]
+
+
+def test_a_balance_says_which_credits_lapse_next_and_when(shop: Shop) -> None:
+    assert "lapse" not in shop.run("balance", SHOP)
+    shop.system.ingest(charged("p1", 50, expires_at="2099-02-01T00:00:00Z"))
+    shop.system.ingest(charged("p2", 1, expires_at="2099-01-31T12:30:00Z"))
+
+    said = shop.run("balance", SHOP).splitlines()
+
+    assert said[0].startswith("151 credits left")
+    assert said[2:4] == ["1 credit lapses at 2099-01-31 12:30:00", "50 credits lapse at 2099-02-01 00:00:00"]

@@ -45,3 +45,11 @@ def test_of_a_file_the_ignored_orders_are_counted_by_reason(desk: Desk, tmp_path
         {"reference_id": "3", "reason": "test_order"},
         {"reference_id": "4", "reason": "order_not_paid"},
     ]
+
+
+def test_what_is_ignored_is_said_without_waiting_too(desk: Desk) -> None:
+    said = desk.run(
+        "emit", "order_paid", f"merchant_id={SHOP}", "order_id=1", "financial_status=pending", "--via", "bus"
+    )
+
+    assert "order 1: ignored (order_not_paid); nothing is recorded." in said.stdout

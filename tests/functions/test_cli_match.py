@@ -369,6 +369,7 @@ def test_a_hundred_thousand_lines_with_faults_of_every_kind_name_each_and_invent
             seen=SeenOrdersTable(scratch),
             lookup=planted.lookup,
             parked=lambda _, order_id: order_id in planted.expected["parked"],
+            has_account=lambda _: True,
             now=NOW,
         )
         events = 0
@@ -395,6 +396,7 @@ def test_an_order_under_another_of_its_names_is_there() -> None:
             seen=SeenOrdersTable(scratch),
             lookup=lambda wanted: dict.fromkeys(wanted, transaction),
             parked=lambda *_: False,
+            has_account=lambda _: True,
             now=NOW,
         )
         assert list(matching.compare(orders_of(exported(row(9))).orders())) == []
@@ -409,6 +411,37 @@ def test_a_merchant_without_account_is_refused_before_every_order_is_missing(sho
 
     assert (told.status, json.loads(told.err)["status"]) == (1, 404)
     assert "has no account" in json.loads(told.err)["detail"]
+
+
+def test_merchants_of_the_lines_without_an_account_are_named_once_and_their_orders_are_not_missing(
+    shop: System,
+) -> None:
+    nobody, other = merchant("nobody"), merchant("nobody else")
+    owners = [nobody] * 130 + [other, SHOP]
+    lines = [
+        {
+            "merchant_id": owner,
+            "order_id": number,
+            "total": "5",
+            "currency": "EUR",
+            "paid_at": instant(NOW - timedelta(days=3)),
+        }
+        for number, owner in enumerate(owners)
+    ]
+    Path("orders.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+
+    told = said("match", "orders.jsonl", "--fix", "--yes")
+    in_json = said("match", "orders.jsonl", "--json").json
+
+    assert told.status == 1
+    assert f"no account: line 1: merchant {nobody} has no account: open it first" in told.out
+    assert f"no account: line 131: merchant {other} has no account: open it first" in told.out
+    assert "131 orders of merchants without an account were left out." in told.out
+    assert "3 differences: 1 missing, 2 merchants without an account." in told.out
+    assert "1 event sent" in told.out
+    assert in_json["found"] == {"missing": 1, "no_account": 2}
+    assert in_json["orders"] == {"without_account": 131}
+    assert [(one["merchant_id"], one["event"]) for one in in_json["items"][:2]] == [(nobody, None), (other, None)]
 
 
 def test_lines_without_a_merchant_say_where_to_name_it(shop: System) -> None:

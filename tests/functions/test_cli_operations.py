@@ -132,6 +132,7 @@ def test_letters_and_their_groups_name_the_merchant_by_what_people_call_it(desk:
     assert "evt.billing.payment_succeeded Teegeist" in listed
     assert "Teegeist" in counted
     assert SHOP not in listed + counted
+    assert f"{SHOP} (Teegeist)" in desk.run("dead-letters", "show", listed.split()[0]).stdout
 
 
 def test_what_is_parked_is_listed_shown_and_put_back(desk: Desk) -> None:

@@ -144,6 +144,37 @@ def test_what_is_ignored_is_said(desk: Desk, inbox: Inbox, tmp_path: Path) -> No
     assert len(inbox.bodies) == 2
 
 
+def test_what_is_ignored_is_said_without_waiting_too(desk: Desk, inbox: Inbox, tmp_path: Path) -> None:
+    link(desk)
+    body = order(id=7, admin_graphql_api_id=None, test=True)
+
+    said, told = emitted(desk, tmp_path, "shopify", body), emitted(desk, tmp_path, "shopify", body, "--json")
+
+    assert "7: ignored (test_order); nothing is recorded." in said.stdout
+    assert json.loads(told.stdout)["ignored"] == [{"reference_id": "7", "reason": "test_order"}]
+    assert len(inbox.bodies) == 2
+
+
+@pytest.mark.parametrize("option", ["--wait", "--json"])
+def test_fields_that_cannot_be_read_are_named_beside_the_answer(
+    desk: Desk, inbox: Inbox, tmp_path: Path, option: str
+) -> None:
+    link(desk)
+    event = stripe("invoice.paid", invoice(line(start=PERIOD), metadata={"credits": "5"}))
+
+    bought = emitted(desk, tmp_path, "shopify", order(currency="E", total_price={"amount": "5"}), option)
+    dated = emitted(desk, tmp_path, "shopify", order(id=8, admin_graphql_api_id=None, updated_at="noon"), option)
+    paid = emitted(desk, tmp_path, "stripe", {**event, "created": "noon"}, option)
+    fine = emitted(desk, tmp_path, "shopify", order(id=9, admin_graphql_api_id=None), option)
+
+    assert "currency 'E' cannot be read and is left out" in bought.stderr
+    assert "total_price is of another form, cannot be read and is left out" in bought.stderr
+    assert "updated_at 'noon' cannot be read and is left out" in dated.stderr
+    assert "created is of another form, cannot be read and is left out" in paid.stderr
+    assert fine.stderr == ""
+    assert len(inbox.bodies) == 4
+
+
 def test_a_refund_in_an_order_that_is_refused_does_not_keep_the_order_from_being_sent(
     desk: Desk, inbox: Inbox, tmp_path: Path
 ) -> None:

@@ -181,6 +181,17 @@ def test_a_merchants_page_shows_its_days_and_who_did_what(page: Page, desk: Syst
     expect(page.get_by_role("region", name="Who did what")).to_contain_text("ada set the threshold to 7")
 
 
+def test_a_grace_with_two_limits_ends_by_whichever_comes_first(page: Page) -> None:
+    for terms in ({"hours": 48, "credits": 10}, {"hours": 1, "credits": 0}):
+        app.set_threshold({"merchant_id": SHOP, "grace": terms, "admin_id": "ada"}, Context())
+
+    page.goto(f"{ORIGIN}/console#/merchant/{SHOP}")
+
+    did = page.locator('[data-test="actions"]').get_by_role("listitem")
+    expect(did.filter(has_text="ada set a grace of 48 hours or 10 credits, whichever comes first")).to_have_count(1)
+    expect(did.filter(has_text="ada set a grace of 1 hour")).not_to_contain_text("whichever")
+
+
 def test_chosen_letters_are_discarded_with_a_reason_and_filtered_by_code(page: Page, desk: System) -> None:
     desk.ingest(charged("p1", 0), charged("p2", 0), "{not json")
     page.goto(f"{ORIGIN}/console#/dead-letters")
@@ -221,6 +232,27 @@ def test_dead_letters_are_filtered_by_merchant_and_code_at_an_address_that_can_b
     page.get_by_role("navigation", name="by merchant").get_by_role("link", name="All").click()
     expect(letters).to_have_count(3)
     assert page.url.endswith("#/dead-letters")
+
+
+def test_letters_beyond_the_first_hundred_are_counted_and_reached(page: Page, desk: System) -> None:
+    for number in range(130):
+        desk.sqs.send_message(
+            QueueUrl=desk.urls["DEAD_LETTER_QUEUE_URL"],
+            MessageBody=charged(f"order {1000 + number}", 0, merchant_id=merchant(str(number % 12))),
+        )
+    letters = page.locator('[data-test="letter"]')
+    page.goto(f"{ORIGIN}/console#/dead-letters")
+
+    expect(letters).to_have_count(100)
+    expect(page.get_by_text("The 100 newest of about 130 are here.")).to_be_visible()
+    expect(page.get_by_role("navigation", name="by merchant")).to_contain_text("and 2 more")
+    page.get_by_role("button", name="More").click()
+    expect(letters).to_have_count(130)
+    expect(page.get_by_text("All 130 are here.")).to_be_visible()
+    expect(page.get_by_role("button", name="More")).to_have_count(0)
+    page.get_by_label("An order's number").fill("order 1000")
+    expect(letters).to_have_count(1)
+    expect(page.get_by_text("All 130 are here, 1 with this text.")).to_be_visible()
 
 
 def test_a_transaction_names_the_shop_that_it_is_of(page: Page, desk: System) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -33,8 +34,8 @@ FILLED = """
   window.named = []
   const write = CanvasRenderingContext2D.prototype.fillText
   CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
-    if (this.textAlign === 'left') named.push({ text, y })
-    return write.call(this, text, x, y)
+    if (this.textAlign === 'left') named.push({ text, x, y })
+    return write.call(this, ...arguments)
   }
 """
 """Keeps what a page fills: rectangles, and the texts that begin at a place."""
@@ -145,6 +146,39 @@ def test_the_chart_has_a_band_for_each_lot_a_mark_for_each_near_lapse_and_named_
     named = {one["text"]: one["y"] for one in page.evaluate("named")}
     assert named.keys() == {"week", "half", "few"}
     assert named["half"] < named["few"] < named["week"]
+
+
+@pytest.mark.parametrize("width", [1280, 360])
+@pytest.mark.parametrize(
+    "levels",
+    [
+        "first=100, second=101, third=102, fourth=103, fifth-of-the-levels=104",
+        "first=1, second=1%, third=2, fourth=2%, fifth-of-the-levels=3",
+        "first=50, second=50%, third=51, fourth=52, fifth-of-the-levels=53",
+    ],
+)
+def test_the_names_of_levels_cover_neither_the_line_nor_one_another(
+    shop_page: Callable[..., Page], desk: System, levels: str, width: int
+) -> None:
+    desk.configure(ALERT_LEVELS=levels)
+    # Fleet-wide levels reach an account with its next write.
+    desk.ingest(paid(20))
+    page = shop_page(width)
+
+    named = sorted(page.evaluate("named")[-5:], key=lambda one: one["y"])
+
+    plot = page.locator(".u-over").bounding_box()
+    canvas = page.locator("section.chart canvas").bounding_box()
+    assert plot is not None
+    assert canvas is not None
+    places = [one["y"] for one in named]
+    assert len({one["text"] for one in named}) == 5
+    assert len({one["text"] for one in named}) == 5
+    assert min(below - above for above, below in pairwise(places)) >= 12
+    assert places[0] >= 0
+    assert places[-1] <= plot["height"] + 20
+    assert min(one["x"] for one in named) > plot["x"] + plot["width"] - canvas["x"]
+    assert wider(page) == 0
 
 
 def lots_after_each(history: Sequence[Transaction]) -> list[list[int]]:

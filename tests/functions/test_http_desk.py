@@ -76,6 +76,25 @@ def test_a_letter_that_is_not_there_is_404_as_often_as_one_asks(api: Api, desk: 
     assert redriven(api, letter["id"]).status == redriven(api, "another").status == 404
 
 
+def test_every_letter_is_on_one_page_of_the_list_the_newest_first(api: Api, desk: System) -> None:
+    desk.ingest(opened(), *(charged(f"p{number}", 0) for number in range(5)), "{not json")
+
+    pages: list[list[tuple[str, str]]] = []
+    cursor = None
+    while not pages or cursor:
+        given = {"limit": "2", "code": "credits_invalid"} | ({"cursor": cursor} if cursor else {})
+        answered = api.get(LETTERS, token=ADMIN, parameters=given)
+        pages.append([(one["parked_at"], one["id"]) for one in answered.body["data"]])
+        pagination = answered.body["pagination"]
+        cursor = pagination["next_cursor"]
+        assert (pagination["total"], pagination["has_next"]) == (5, cursor is not None)
+
+    assert [len(page) for page in pages] == [2, 2, 1]
+    letters = [letter for page in pages for letter in page]
+    assert letters == sorted(set(letters), reverse=True)
+    assert len(listed(api)) == 6
+
+
 def test_a_list_says_how_many_there_are_besides(api: Api, desk: System) -> None:
     desk.ingest(opened(), *(charged(f"p{number}", 0) for number in range(5)))
 
@@ -83,8 +102,14 @@ def test_a_list_says_how_many_there_are_besides(api: Api, desk: System) -> None:
 
     pagination = answered.body["pagination"]
     assert len(answered.body["data"]) == 2
-    assert (pagination["total"], pagination["has_next"], pagination["next_cursor"]) == (5, True, None)
+    assert (pagination["total"], pagination["has_next"]) == (5, True)
     assert answered.body["links"]["self"].endswith("?limit=2")
+    assert "cursor=" in answered.body["links"]["next"]
+
+
+@pytest.mark.parametrize("wrong", ["x", "/", "2026-11-30T08:11:48.000Z/"])
+def test_a_cursor_of_another_list_is_refused(api: Api, desk: System, wrong: str) -> None:
+    assert api.get(LETTERS, token=ADMIN, parameters={"cursor": wrong}).status == 400
 
 
 def test_one_queue_may_be_asked_for(api: Api, desk: System) -> None:

@@ -17,7 +17,7 @@ from chalicelib.usecases import matching
 from chalicelib.usecases.comparing import MARGIN_SECONDS
 from chalicelib.wiring import for_api, for_figures, for_orders
 from tests.support.api import REGION
-from tests.support.builders import SHOP
+from tests.support.builders import SHOP, merchant
 from tests.support.events import Context, opened, paid
 from tests.support.figures_tables import created
 from tests.support.order_exports import NOW, exported, row
@@ -206,6 +206,21 @@ def test_json_lines_name_their_merchants_themselves(feed: Feed) -> None:
     feed.put("all.jsonl", json.dumps(line).encode())
 
     assert [one["total"] for one in feed.call()["compared"]] == [0]
+
+
+def test_a_merchant_without_an_account_is_named_once_in_however_many_calls(
+    feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(matching, "READ_AT_ONCE", 2)
+    line = {"merchant_id": merchant("nobody"), "total": "5", "paid_at": instant(NOW - timedelta(days=3))}
+    feed.put("all.jsonl", "\n".join(json.dumps({**line, "order_id": number}) for number in range(6)).encode())
+
+    while not (told := feed.call(SHORT))["compared"]:
+        pass
+
+    [report] = told["compared"]
+    assert (report["found"], report["orders"]) == ({"no_account": 1}, {"without_account": 6})
+    assert json.loads(feed.read(report["differences"]))["merchant_id"] == merchant("nobody")
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,13 @@ class InUseError(ClientError):
         super().__init__({"Error": {"Code": "ResourceInUseException", "Message": "changing"}}, "Update")
 
 
+class NoPolicyError(ClientError):
+    """The table has no policy, or none of this revision."""
+
+    def __init__(self) -> None:
+        super().__init__({"Error": {"Code": "PolicyNotFoundException", "Message": "not found"}}, "ResourcePolicy")
+
+
 @dataclass
 class Mapping:
     """An event source mapping: its states one after the other, one a look, and the requests that it took."""
@@ -39,9 +46,13 @@ class Aws:
     mappings: dict[str, Mapping]
     copies: dict[str, int] = field(default_factory=dict)
     policies: dict[str, Any] = field(default_factory=dict)
+    revision: int = 0
+    late: bool = False
+    """Whether a policy is read as it was a moment ago."""
 
     class exceptions:  # noqa: N801 - as boto3 calls it
         ResourceInUseException = InUseError
+        PolicyNotFoundException = NoPolicyError
 
     def get_paginator(self, name: str) -> "Aws":
         assert name == "list_event_source_mappings"
@@ -70,11 +81,23 @@ class Aws:
     def describe_table(self, *, TableName: str) -> Any:  # noqa: N803
         return {"Table": {"TableArn": f"arn:{TableName}"}}
 
-    def put_resource_policy(self, *, ResourceArn: str, Policy: str) -> None:  # noqa: N803
+    def get_resource_policy(self, *, ResourceArn: str) -> Any:  # noqa: N803
+        if ResourceArn not in self.policies or self.late:
+            raise NoPolicyError
+        return {"Policy": json.dumps(self.policies[ResourceArn]), "RevisionId": str(self.revision)}
+
+    def put_resource_policy(self, *, ResourceArn: str, Policy: str, ExpectedRevisionId: str) -> None:  # noqa: N803
+        self._expect(ResourceArn, ExpectedRevisionId)
         self.policies[ResourceArn] = json.loads(Policy)
 
-    def delete_resource_policy(self, *, ResourceArn: str) -> None:  # noqa: N803
+    def delete_resource_policy(self, *, ResourceArn: str, ExpectedRevisionId: str) -> None:  # noqa: N803
+        self._expect(ResourceArn, ExpectedRevisionId)
         del self.policies[ResourceArn]
+
+    def _expect(self, arn: str, revision: str) -> None:
+        if revision != (str(self.revision) if arn in self.policies else "NO_POLICY"):
+            raise NoPolicyError
+        self.revision += 1
 
 
 def stopped(aws: Any) -> list[float]:
@@ -129,3 +152,37 @@ def test_what_was_stopped_is_let_go_once_every_mapping_is_enabled() -> None:
 
     assert (inbox.states, inbox.asked) == (["Enabled"], [False, True])
     assert (aws.copies, aws.policies) == ({}, {})
+
+
+AUDIT = {"Sid": "Audit", "Effect": "Allow", "Principal": {"AWS": "2"}, "Action": "dynamodb:GetItem", "Resource": "*"}
+
+
+def test_a_policy_that_somebody_has_set_stays_beside_the_refusal_and_is_there_again_afterwards() -> None:
+    others = {"Version": "2012-10-17", "Id": "theirs", "Statement": [AUDIT]}
+    aws: Any = Aws({}, policies={"arn:links": others, "arn:desk": {**others, "Statement": AUDIT}})
+
+    stopped(aws)
+    stopped(aws)
+
+    assert [one["Sid"] for one in aws.policies["arn:links"]["Statement"]] == ["Audit", "StoppedForRecovery"]
+    assert [one["Sid"] for one in aws.policies["arn:desk"]["Statement"]] == ["Audit", "StoppedForRecovery"]
+    writers.let_go(aws, aws, OUTPUTS, sleep=lambda _: None)
+    assert aws.policies == {"arn:links": others, "arn:desk": others}
+
+
+def test_a_policy_that_is_changed_meanwhile_is_not_overwritten() -> None:
+    others = {"Version": "2012-10-17", "Statement": [AUDIT]}
+    aws: Any = Aws({}, policies={"arn:links": others}, late=True)
+
+    with pytest.raises(writers.PolicyError, match="links is being changed: run the command again"):
+        stopped(aws)
+
+    assert aws.policies == {"arn:links": others}
+
+
+def test_writers_that_were_never_stopped_are_let_go_without_a_policy() -> None:
+    aws: Any = Aws({}, copies={"adjust": 0, "set": 0, "post-due": 0})
+
+    writers.let_go(aws, aws, OUTPUTS, sleep=lambda _: None)
+
+    assert aws.policies == {}

@@ -27,6 +27,8 @@ from infra.interfaces.routes import ROUTES
 from infra.interfaces.story import MERCHANT, TERMS, story
 from infra.interfaces.words import WORDS
 from tests.support.builders import READ_AT
+from tests.support.webhooks import text
+from tests.unit.test_source_raw import SHOPIFY_BUS, STRIPE_BUS, WAYS_OF_SHOPIFY, WAYS_OF_STRIPE
 
 OPENAPI, ASYNCAPI = (json.loads(path.read_text()) for path in DOCUMENTS)
 """Published by a function that is not there yet."""
@@ -203,18 +205,49 @@ def test_every_example_of_an_event_in_is_one_that_moves_credits(event_type: str)
 
 
 @pytest.mark.parametrize(("event_type", "topic"), [(RAW[0], "orders/paid"), (RAW[1], "invoice.paid")])
-def test_the_example_of_a_webhook_is_what_its_schema_says_and_comes_to_an_event(event_type: str, topic: str) -> None:
+def test_the_examples_of_a_webhook_are_what_its_schema_says_and_come_to_an_event(event_type: str, topic: str) -> None:
     message = ASYNCAPI["components"]["messages"][event_type]
-    [example] = message["examples"]
     form = validator(ASYNCAPI, message["payload"])
 
-    assert [error.message for error in form.iter_errors(example["payload"])] == []
-    assert not form.is_valid({**example["payload"], "event_type": "evt.another"})
-    webhook = from_message(example["payload"], subject=event_type)
-    assert webhook is not None
-    found = webhook.read(SourceTerms())
-    assert (found.topic, len(found.events)) == (topic, 1)
-    assert found.name is not None
+    for example in message["examples"]:
+        assert [error.message for error in form.iter_errors(example["payload"])] == []
+        assert not form.is_valid({**example["payload"], "event_type": "evt.another"})
+        webhook = from_message(example["payload"], subject=event_type)
+        assert webhook is not None
+        found = webhook.read(SourceTerms())
+        assert (found.topic, len(found.events)) == (topic, 1)
+        assert found.name is not None
+
+
+OF_NATS = [
+    *((RAW[0], fields) for fields, _ in WAYS_OF_SHOPIFY if fields is not SHOPIFY_BUS),
+    *((RAW[1], fields) for fields, _ in WAYS_OF_STRIPE if fields is not STRIPE_BUS),
+]
+
+
+@pytest.mark.parametrize(("event_type", "fields"), OF_NATS)
+def test_every_form_of_a_webhook_that_is_taken_is_described(event_type: str, fields: dict[str, Any]) -> None:
+    form = validator(ASYNCAPI, ASYNCAPI["components"]["messages"][event_type]["payload"])
+
+    assert [error.message for error in form.iter_errors(json.loads(text(fields)))] == []
+
+
+@pytest.mark.parametrize(
+    ("event_type", "fields"),
+    [
+        (RAW[0], {"payload": {}}),
+        (RAW[0], {"headers": {"X-Shopify-Topic": ["orders/paid", "orders/paid"]}, "payload": {}}),
+        (RAW[0], {"headers": {}, "body": {}}),
+        (RAW[0], {"headers": 5, "payload": {}}),
+        (RAW[0], {"specversion": "1.0", "type": RAW[1], "data": {"headers": {}, "payload": {}}}),
+        (RAW[1], {"event_type": RAW[1]}),
+        (RAW[1], {"payload": 5}),
+        (RAW[1], {"specversion": "1.0", "type": "invoice.paid", "data": {}}),
+        (RAW[1], {"event_type": RAW[0], "type": "invoice.paid", "data": {}}),
+    ],
+)
+def test_no_other_form_of_a_webhook_is_described(event_type: str, fields: dict[str, Any]) -> None:
+    assert not validator(ASYNCAPI, ASYNCAPI["components"]["messages"][event_type]["payload"]).is_valid(fields)
 
 
 @pytest.mark.parametrize("event_type", [*INBOUND, *PUBLISHED])

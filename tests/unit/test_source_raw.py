@@ -36,76 +36,76 @@ def came(fields: dict[str, Any], subject: str | None = None) -> Webhook:
     return raw.read(TERMS)
 
 
-@pytest.mark.parametrize(
-    ("fields", "subject"),
-    [
-        ({"event_type": SHOPIFY, "headers": headers("orders/paid"), "payload": ORDER}, None),
-        ({"metadata": headers("orders/paid"), "payload": ORDER}, SHOPIFY),
-        ({"headers": headers("orders/paid"), "payload": ORDER}, SHOPIFY),
-        ({"event_type": SHOPIFY, "headers": headers("orders/paid"), "payload": ORDER}, SHOPIFY),
-        ({"event_type": SHOPIFY, "payload": {"headers": headers("orders/paid"), "payload": ORDER}}, None),
-        (
-            {"event_type": SHOPIFY, "metadata": {}, "payload": {"metadata": headers("orders/paid"), "payload": ORDER}},
-            None,
-        ),
-        (SHOPIFY_BUS, None),
-        ({"headers": {"traceparent": "00-1"}, "metadata": headers("orders/paid"), "payload": ORDER}, SHOPIFY),
-        (
-            {
-                "event_type": SHOPIFY,
-                "metadata": headers("orders/paid"),
-                "payload": {"event_type": SHOPIFY, "metadata": {"trace": "1"}, "payload": ORDER},
-            },
-            None,
-        ),
-        ({"headers": headers("orders/paid"), "data": ORDER}, SHOPIFY),
-        ({"headers": headers("orders/paid"), "payload": text(ORDER)}, SHOPIFY),
-        ({"headers": headers("orders/paid"), "payload": None, "data": text(ORDER)}, SHOPIFY),
-        ({"headers": {name: [value] for name, value in headers("orders/paid").items()}, "payload": ORDER}, SHOPIFY),
-        ({"event_type": SHOPIFY, "event_id": "1", "data": {"headers": headers("orders/paid"), "payload": ORDER}}, None),
-        ({"event_type": SHOPIFY, "payload": text({"headers": headers("orders/paid"), "data": text(ORDER)})}, SHOPIFY),
-        ({**CLOUD, "type": SHOPIFY, "data": {"headers": headers("orders/paid"), "payload": ORDER}}, SHOPIFY),
-        ({**CLOUD, "type": SHOPIFY, "data": {"metadata": headers("orders/paid"), "data": ORDER}}, None),
-        (
-            {
-                **CLOUD,
-                "type": SHOPIFY,
-                "data": {"event_type": SHOPIFY, "data": {"headers": headers("orders/paid"), "payload": ORDER}},
-            },
-            None,
-        ),
-        (
-            {
-                "event_type": SHOPIFY,
-                "headers": headers("orders/paid"),
-                "data": {"event_type": SHOPIFY, "payload": ORDER},
-            },
-            None,
-        ),
-    ],
-)
+WAYS_OF_SHOPIFY: list[tuple[dict[str, Any], str | None]] = [
+    ({"event_type": SHOPIFY, "headers": headers("orders/paid"), "payload": ORDER}, None),
+    ({"metadata": headers("orders/paid"), "payload": ORDER}, SHOPIFY),
+    ({"headers": headers("orders/paid"), "payload": ORDER}, SHOPIFY),
+    ({"event_type": SHOPIFY, "headers": headers("orders/paid"), "payload": ORDER}, SHOPIFY),
+    ({"event_type": SHOPIFY, "payload": {"headers": headers("orders/paid"), "payload": ORDER}}, None),
+    (
+        {"event_type": SHOPIFY, "metadata": {}, "payload": {"metadata": headers("orders/paid"), "payload": ORDER}},
+        None,
+    ),
+    (SHOPIFY_BUS, None),
+    ({"headers": {"traceparent": "00-1"}, "metadata": headers("orders/paid"), "payload": ORDER}, SHOPIFY),
+    (
+        {
+            "event_type": SHOPIFY,
+            "metadata": headers("orders/paid"),
+            "payload": {"event_type": SHOPIFY, "metadata": {"trace": "1"}, "payload": ORDER},
+        },
+        None,
+    ),
+    ({"headers": headers("orders/paid"), "data": ORDER}, SHOPIFY),
+    ({"headers": headers("orders/paid"), "payload": text(ORDER)}, SHOPIFY),
+    ({"headers": headers("orders/paid"), "payload": None, "data": text(ORDER)}, SHOPIFY),
+    ({"headers": {name: [value] for name, value in headers("orders/paid").items()}, "payload": ORDER}, SHOPIFY),
+    ({"event_type": SHOPIFY, "event_id": "1", "data": {"headers": headers("orders/paid"), "payload": ORDER}}, None),
+    ({"event_type": SHOPIFY, "payload": text({"headers": headers("orders/paid"), "data": text(ORDER)})}, SHOPIFY),
+    ({**CLOUD, "type": SHOPIFY, "data": {"headers": headers("orders/paid"), "payload": ORDER}}, SHOPIFY),
+    ({**CLOUD, "type": SHOPIFY, "data": {"metadata": headers("orders/paid"), "data": ORDER}}, None),
+    (
+        {
+            **CLOUD,
+            "type": SHOPIFY,
+            "data": {"event_type": SHOPIFY, "data": {"headers": headers("orders/paid"), "payload": ORDER}},
+        },
+        None,
+    ),
+    (
+        {
+            "event_type": SHOPIFY,
+            "headers": headers("orders/paid"),
+            "data": {"event_type": SHOPIFY, "payload": ORDER},
+        },
+        None,
+    ),
+]
+
+
+@pytest.mark.parametrize(("fields", "subject"), WAYS_OF_SHOPIFY)
 def test_a_webhook_of_shopify_is_the_same_whichever_way_it_came(fields: dict[str, Any], subject: str | None) -> None:
     by_request = from_request(LinkKind.SHOPIFY, text(ORDER), headers("orders/paid")).read(TERMS)
     assert came(fields, subject) == by_request
 
 
-@pytest.mark.parametrize(
-    ("fields", "subject"),
-    [
-        ({"event_type": STRIPE, "payload": INVOICE}, None),
-        ({"headers": {}, "payload": INVOICE}, STRIPE),
-        (STRIPE_BUS, None),
-        ({"event_type": STRIPE, "data": INVOICE}, None),
-        ({"data": INVOICE}, STRIPE),
-        ({"payload": text(INVOICE)}, STRIPE),
-        (INVOICE, STRIPE),
-        ({**CLOUD, "type": STRIPE, "data": INVOICE}, STRIPE),
-        ({**CLOUD, "type": STRIPE, "data": INVOICE}, None),
-        ({**CLOUD, "type": STRIPE, "data": text(INVOICE)}, None),
-        ({**CLOUD, "type": STRIPE, "data": {"event_type": STRIPE, "payload": INVOICE}}, None),
-        ({"event_type": STRIPE, "payload": {"metadata": {}, "data": INVOICE}}, STRIPE),
-    ],
-)
+WAYS_OF_STRIPE: list[tuple[dict[str, Any], str | None]] = [
+    ({"event_type": STRIPE, "payload": INVOICE}, None),
+    ({"headers": {}, "payload": INVOICE}, STRIPE),
+    (STRIPE_BUS, None),
+    ({"event_type": STRIPE, "data": INVOICE}, None),
+    ({"data": INVOICE}, STRIPE),
+    ({"payload": text(INVOICE)}, STRIPE),
+    (INVOICE, STRIPE),
+    ({**CLOUD, "type": STRIPE, "data": INVOICE}, STRIPE),
+    ({**CLOUD, "type": STRIPE, "data": INVOICE}, None),
+    ({**CLOUD, "type": STRIPE, "data": text(INVOICE)}, None),
+    ({**CLOUD, "type": STRIPE, "data": {"event_type": STRIPE, "payload": INVOICE}}, None),
+    ({"event_type": STRIPE, "payload": {"metadata": {}, "data": INVOICE}}, STRIPE),
+]
+
+
+@pytest.mark.parametrize(("fields", "subject"), WAYS_OF_STRIPE)
 def test_an_event_of_stripe_is_the_same_whichever_way_it_came(fields: dict[str, Any], subject: str | None) -> None:
     assert came(fields, subject) == from_request(LinkKind.STRIPE, text(INVOICE), {"Stripe-Signature": "x"}).read(TERMS)
 

@@ -30,6 +30,8 @@ TRANSIENT = frozenset(
     }
 )
 _SERVER_ERROR = 500
+_DENIED, _BY_POLICY = "AccessDeniedException", "explicit deny in a resource-based policy"
+"""How AWS says that a table refuses by its own policy, as it does during a restore (decision 0085)."""
 
 
 def raise_if_transient(error: ClientError | BotoCoreError, component: str = "the ledger") -> None:
@@ -42,6 +44,8 @@ def raise_if_transient(error: ClientError | BotoCoreError, component: str = "the
         raise RetryLater(Code.UNAVAILABLE, f"{component} did not answer: {type(error).__name__}") from error
     if isinstance(error, ClientError):
         code = error.response["Error"]["Code"]
+        if code == _DENIED and _BY_POLICY in str(error):
+            raise RetryLater(Code.UNAVAILABLE, f"{component} may not be written at the moment") from error
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         if code in TRANSIENT or status >= _SERVER_ERROR:
             raise RetryLater(Code.UNAVAILABLE, f"{component} did not answer: {code}") from error

@@ -31,4 +31,5 @@ def grace_sentence(details: Mapping[str, str | int]) -> str:
     """Return that a grace keeps the plugin on, and how far."""
     limits = [f"until {details['ends_at']}"] if "ends_at" in details else []
     limits += [f"until {credits_text(int(details['credits']))} are owed"] if "credits" in details else []
-    return f"A grace keeps the plugin on {' or '.join(limits)}."
+    first = ", whichever comes first" if len(limits) > 1 else ""
+    return f"A grace keeps the plugin on {' or '.join(limits)}{first}."

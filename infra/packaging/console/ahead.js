@@ -1,7 +1,7 @@
 // What is to come of an account: credits that lapse, and levels as a number of credits.
 
 import { html } from "./preact.js";
-import { Time } from "./parts.js";
+import { Scroll, Time } from "./parts.js";
 import { number } from "./words.js";
 
 // Returns the credits that lapse, the first to do so first; `left` is what is left of the balance then, if no orders come.
@@ -37,10 +37,10 @@ export function levels(account) {
 // The same in words, for whoever cannot see the chart.
 export function Ahead({ account }) {
   const [lots, lines] = [lapses(account), levels(account)];
-  return html`${lots.length > 0 && html`<div class="scroll" tabindex="0" role="region" aria-label="Lapses to come"><table data-test="lapses"><caption>Lapses to come</caption>
+  return html`${lots.length > 0 && html`<${Scroll} name="Lapses to come"><table data-test="lapses"><caption>Lapses to come</caption>
       <thead><tr><th scope="col">When</th><th scope="col" class="num">Credits</th><th scope="col" class="num">Left, if no orders come</th></tr></thead>
-      <tbody>${lots.map((lot) => html`<tr key=${lot.at}><td><${Time} at=${lot.at} /> <span class="muted">(<${Time} at=${lot.at} relative />)</span></td><td class="num">${number(lot.credits)}</td><td class="num">${number(lot.left)}</td></tr>`)}</tbody></table></div>`}
-    ${lines.length > 0 && html`<div class="scroll" tabindex="0" role="region" aria-label="Levels"><table data-test="level-lines"><caption>Levels</caption>
+      <tbody>${lots.map((lot) => html`<tr key=${lot.at}><td><${Time} at=${lot.at} /> <span class="muted">(<${Time} at=${lot.at} relative />)</span></td><td class="num">${number(lot.credits)}</td><td class="num">${number(lot.left)}</td></tr>`)}</tbody></table><//>`}
+    ${lines.length > 0 && html`<${Scroll} name="Levels"><table data-test="level-lines"><caption>Levels</caption>
       <thead><tr><th scope="col">Level</th><th scope="col" class="num">At</th><th scope="col" class="num">In credits now</th><th scope="col">State</th></tr></thead>
-      <tbody>${lines.map((line) => html`<tr key=${line.name}><td>${line.name}</td><td class="num">${number(line.at)} ${line.unit}</td><td class="num">${line.credits === null ? "not known yet" : number(line.credits)}</td><td>${line.below ? "below" : "above"}</td></tr>`)}</tbody></table></div>`}`;
+      <tbody>${lines.map((line) => html`<tr key=${line.name}><td>${line.name}</td><td class="num">${number(line.at)} ${line.unit}</td><td class="num">${line.credits === null ? "not known yet" : number(line.credits)}</td><td>${line.below ? "below" : "above"}</td></tr>`)}</tbody></table><//>`}`;
 }

@@ -80,6 +80,7 @@ function lines(records, account, outlook, now) {
   return [times, balances, thresholds, ahead];
 }
 
+const compact = new Intl.NumberFormat(undefined, { notation: "compact", maximumSignificantDigits: 4 });
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const precise = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
@@ -91,7 +92,7 @@ function moments(plot, ticks) {
 }
 
 // Credits that lapse as bands above those that never lapse: as they were after each transaction, and from now until they
-// lapse, with a mark where each ends; and the levels as lines with their names.
+// lapse, with a mark where each ends; and the levels as lines with their names beside them.
 function bands(records, account, now, colour) {
   const before = past(records, account);
   return (plot) => {
@@ -117,14 +118,22 @@ function bands(records, account, now, colour) {
     });
     ctx.fillStyle = ctx.strokeStyle = colour.muted;
     ctx.textAlign = "left";
+    ctx.textBaseline = "middle";
     ctx.setLineDash([1, 3]);
-    for (const { name, credits } of levels(account)) {
-      if (credits === null || credits > plot.scales.y.max) continue;
+    const [gap, beside] = [14 * devicePixelRatio, right + 8 * devicePixelRatio];
+    const shown = levels(account).filter(({ credits }) => credits !== null && credits <= plot.scales.y.max).sort((one, other) => one.credits - other.credits);
+    // Each name is at the height of its line or, where that is taken, next to the other name.
+    let free = bbox.top + bbox.height;
+    for (const one of shown) free = (one.at = Math.min(y(one.credits), free)) - gap;
+    free = bbox.top;
+    for (const one of shown.reverse()) {
+      free = (one.at = Math.max(one.at, free)) + gap;
       ctx.beginPath();
-      ctx.moveTo(bbox.left, y(credits));
-      ctx.lineTo(right, y(credits));
+      ctx.moveTo(bbox.left, y(one.credits));
+      ctx.lineTo(right, y(one.credits));
+      ctx.lineTo(beside - 2, one.at);
       ctx.stroke();
-      ctx.fillText(name, bbox.left + 4, y(credits) - 4);
+      ctx.fillText(one.name, beside, one.at, ctx.canvas.width - beside);
     }
     ctx.restore();
   };
@@ -133,17 +142,18 @@ function bands(records, account, now, colour) {
 function options(Plot, place, say, records, account, now) {
   const colour = colours();
   const lines = levels(account).map((level) => level.credits);
+  const names = Math.max(0, ...levels(account).map((level) => level.name.length));
   const stepped = Plot.paths.stepped({ align: 1 });
   const axis = { stroke: colour.muted, grid: { stroke: colour.line, width: 1 }, ticks: { stroke: colour.line }, font: "12px system-ui, sans-serif" };
   return {
     width: place.clientWidth,
     height: 256,
-    // Half a label's width, which would else be cut off at the end of the axis.
-    padding: [null, LABEL / 2, null, null],
+    // Half a label's width, which would else be cut off at the end of the axis, or the levels' names.
+    padding: [null, Math.max(LABEL / 2, Math.min(names * DIGIT + 10, place.clientWidth / 3)), null, null],
     legend: { show: false },
     cursor: { y: false, points: { size: 7 } },
     scales: { y: { range: (_, __, most) => [0, Math.max(1, ...[most, ...lines.filter((line) => line <= most * LEVELS_ABOVE)].map((line) => line * 1.08))] } },
-    axes: [{ ...axis, space: 80, values: moments }, { ...axis, size: (_, labels) => 24 + DIGIT * Math.max(3, ...(labels ?? []).map((label) => label.length)), values: (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? number(tick) : "")) }],
+    axes: [{ ...axis, space: 80, values: moments }, { ...axis, size: (_, labels) => 24 + DIGIT * Math.max(3, ...(labels ?? []).map((label) => label.length)), values: (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? (ticks.at(-1) < 1e6 ? number : compact.format)(tick) : "")) }],
     series: [
       {},
       { stroke: colour.accent, width: 2, paths: stepped, points: { show: false } },

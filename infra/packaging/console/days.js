@@ -2,7 +2,7 @@
 
 import { html, useState } from "./preact.js";
 import { ask } from "./api.js";
-import { Section, Trouble, useLoad, Waiting } from "./parts.js";
+import { Scroll, Section, Trouble, useLoad, Waiting } from "./parts.js";
 import { counted, credits, number } from "./words.js";
 
 const SPANS = [7, 30, 90];
@@ -24,8 +24,8 @@ function Picture({ rows, bars, line }) {
 }
 
 function Table({ rows, columns }) {
-  return html`<details><summary>Each day</summary><div class="scroll" tabindex="0" role="region" aria-label="Each day"><table><thead><tr><th scope="col">Day (UTC)</th>${columns.map(([, name]) => html`<th key=${name} scope="col" class="num">${name}</th>`)}</tr></thead>
-    <tbody>${[...rows].reverse().map((row) => html`<tr key=${row.day}><td class="nowrap">${named(row.day)}</td>${columns.map(([key]) => html`<td key=${key} class="num">${number(row[key])}</td>`)}</tr>`)}</tbody></table></div></details>`;
+  return html`<details><summary>Each day</summary><${Scroll} name="Each day"><table><thead><tr><th scope="col">Day (UTC)</th>${columns.map(([, name]) => html`<th key=${name} scope="col" class="num">${name}</th>`)}</tr></thead>
+    <tbody>${[...rows].reverse().map((row) => html`<tr key=${row.day}><td class="nowrap">${named(row.day)}</td>${columns.map(([key]) => html`<td key=${key} class="num">${number(row[key])}</td>`)}</tr>`)}</tbody></table><//></details>`;
 }
 
 function Days({ path, name, what, bars, line, columns, turn }) {

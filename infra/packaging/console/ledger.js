@@ -3,7 +3,7 @@
 import { html, useEffect, useRef, useState } from "./preact.js";
 import { ask } from "./api.js";
 import { broken, canCheck } from "./chain.js";
-import { Pages, Section, Time, Trouble, usePages } from "./parts.js";
+import { Pages, Scroll, Section, Time, Trouble, usePages } from "./parts.js";
 import { called, counted, number, signed, TYPES } from "./words.js";
 
 const PAGE = 25;
@@ -95,8 +95,8 @@ export function Ledger({ id, newest, turn }) {
   return html`<${Section} name="Ledger" first kind="card ledger" title=${html`Ledger ${typeof total === "number" && html`<span class="small muted">${counted(total, "transaction")}</span>`}`}>
     <${Filters} filters=${filters} set=${setFilters} />
     ${backwards && html`<p class="wrong" role="alert">The first day is after the last.</p>`}
-    ${rows.length > 0 && html`<table><caption class="sr">Transactions, newest first</caption><thead><tr><th scope="col" class="num wide">No.</th><th scope="col">When</th><th scope="col">Type</th><th scope="col" class="num">Credits</th><th scope="col" class="num">Balance</th></tr></thead>
-      <tbody>${rows.map((record) => html`<${Row} key=${record.id} record=${record} />`)}</tbody></table>`}
+    ${rows.length > 0 && html`<${Scroll} name="Transactions, newest first"><table><caption class="sr">Transactions, newest first</caption><thead><tr><th scope="col" class="num wide">No.</th><th scope="col">When</th><th scope="col">Type</th><th scope="col" class="num">Credits</th><th scope="col" class="num">Balance</th></tr></thead>
+      <tbody>${rows.map((record) => html`<${Row} key=${record.id} record=${record} />`)}</tbody></table><//>`}
     <${Pages} of=${pages} none="No transaction matches." button=${html`<${More} more=${more} busy=${older.busy} />`} />
     <${Chain} id=${id} />
   <//>`;

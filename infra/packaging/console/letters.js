@@ -3,12 +3,13 @@
 import { html, useState } from "./preact.js";
 import { ask } from "./api.js";
 import { called, Shop, useNames } from "./names.js";
-import { Badge, EventName, Term, Time, Title, Trouble, useLoad, Waiting } from "./parts.js";
+import { Badge, EventName, Pages, Term, Time, Title, Trouble, useLoad, usePages } from "./parts.js";
 import { indented, number, visible } from "./words.js";
 
 // In the address where any code will do, before the merchant.
 const ANY = "-";
 const MERCHANTS_MOST = 10;
+const PAGE = 100;
 const PARKINGS = { inbox: "inbound event", outbox: "outbound event", stream: "stream record" };
 
 function Message({ letter }) {
@@ -103,14 +104,15 @@ function Groups({ code, merchant }) {
   const named = useNames(ids);
   if (!groups.length) return null;
   const codes = numbered(groups.filter((group) => !merchant || group.merchant_id === merchant), "code");
-  const merchants = numbered(groups.filter((group) => !code || group.code === code), "merchant_id").slice(0, MERCHANTS_MOST);
+  const merchants = numbered(groups.filter((group) => !code || group.code === code), "merchant_id");
   return html`<${Links} name="Code" rows=${codes} chosen=${code} to=${(one) => address(one, merchant)}>${(one) => visible(one).replaceAll("_", " ")}<//>
-    <${Links} name="Merchant" rows=${merchants} chosen=${merchant} to=${(one) => address(code, one)}>${(one) => called(one, named)}<//>`;
+    <${Links} name="Merchant" rows=${merchants.slice(0, MERCHANTS_MOST)} more=${merchants.length - MERCHANTS_MOST} chosen=${merchant} to=${(one) => address(code, one)}>${(one) => called(one, named)}<//>
+    ${data.pagination.has_next && html`<p class="small muted">Counted in the ${number(groups.length)} largest groups.</p>`}`;
 }
 
-function Links({ name, rows, chosen, to, children: shown }) {
+function Links({ name, rows, more, chosen, to, children: shown }) {
   if (!rows.length && !chosen) return null;
-  return html`<nav class="recent" aria-label="Dead letters by ${name.toLowerCase()}"><span class="muted">${name}:</span><a href=${to("")} aria-current=${chosen ? undefined : "page"}>All</a>${rows.map(([one, count]) => html`<a key=${one} href=${to(one)} aria-current=${one === chosen ? "page" : undefined}>${shown(one)} (${number(count)})</a>`)}</nav>`;
+  return html`<nav class="recent" aria-label="Dead letters by ${name.toLowerCase()}"><span class="muted">${name}:</span><a href=${to("")} aria-current=${chosen ? undefined : "page"}>All</a>${rows.map(([one, count]) => html`<a key=${one} href=${to(one)} aria-current=${one === chosen ? "page" : undefined}>${shown(one)} (${number(count)})</a>`)}${more > 0 && html`<span class="muted">and ${number(more)} more</span>`}</nav>`;
 }
 
 // How many letters the groups have under each code or merchant, the most first.
@@ -124,11 +126,11 @@ const address = (code, merchant) => ["#/dead-letters", ...(code || merchant ? [e
 
 export function Letters({ code: asked, merchant }) {
   const code = asked === ANY ? "" : asked;
-  const { data, error, loading, reload } = useLoad(() => ask("credits/admin/dead-letters", { parameters: { limit: 100, code, merchant_id: merchant } }), [code, merchant]);
+  const pages = usePages((cursor) => ask("credits/admin/dead-letters", { parameters: { limit: PAGE, code, merchant_id: merchant, cursor } }), [code, merchant]);
+  const { data, loading, reload, rows: all, left } = pages;
   const [chosen, setChosen] = useState([]);
   const [ends, setEnds] = useState({});
   const [within, setWithin] = useState("");
-  const all = data?.data ?? [];
   const named = useNames(all.map((letter) => letter.merchant_id));
   const sought = within.trim().toLowerCase();
   const letters = all.filter((letter) => [letter.id, letter.reason, letter.body].some((text) => text.toLowerCase().includes(sought)));
@@ -141,11 +143,8 @@ export function Letters({ code: asked, merchant }) {
     ${all.length > 0 && html`<form class="filters" role="search" aria-label="Find a dead letter" onSubmit=${(event) => event.preventDefault()}>
       <div class="grow"><label for="within">An order's number, or other text of the message</label><input id="within" value=${within} autocomplete="off" spellcheck=${false} placeholder="1042" onInput=${(event) => { setWithin(event.currentTarget.value); setChosen([]); }} /></div></form>`}
     ${data && html`<${Groups} code=${code} merchant=${merchant} />`}
-    <${Trouble} error=${error} retry=${reload} />
-    ${!data && !error && html`<${Waiting} what="Looking through the queues…" />`}
-    ${all.length > 0 && !letters.length && html`<p class="muted" role="status">None of the ${number(all.length)} newest has this text.</p>`}
-    ${data && !all.length && html`<p class="good" role="status">Nothing is parked${code ? " with this code" : ""}${merchant ? " of this merchant" : ""}.</p>`}
+    ${all.length > 0 && html`<p class="muted" role="status">${unseen > 0 ? `The ${number(all.length)} newest of about ${number(data.pagination.total)}` : `All ${number(all.length)}`} are here${sought && `, ${number(letters.length)} with this text`}.${unseen > 0 && !left ? " Somebody else looks at the others now: refresh." : ""}</p>`}
     ${letters.length > 0 && html`<${Many} letters=${letters} chosen=${chosen} set=${setChosen} gone=${gone} />`}
     <ul class="letters">${letters.map((letter) => html`<${Letter} key=${letter.id} letter=${letter} chosen=${chosen.includes(letter.id)} choose=${choose} gone=${gone} named=${named} />`)}</ul>
-    ${unseen > 0 && html`<p class="small muted">About ${number(unseen)} more are in the queues: retry or discard some, or refresh.</p>`}`;
+    <${Pages} of=${pages} none=${unseen > 0 ? `About ${number(unseen)} are parked, and somebody else looks at them now: refresh.` : `Nothing is parked${code ? " with this code" : ""}${merchant ? " of this merchant" : ""}.`} />`;
 }

@@ -3,7 +3,7 @@
 import { html, useEffect, useRef, useState } from "./preact.js";
 import { ask, who } from "./api.js";
 import { Shop, useNames } from "./names.js";
-import { Section, Time, Title, Trouble, useLoad, Waiting } from "./parts.js";
+import { Scroll, Section, Time, Title, Trouble, useLoad, Waiting } from "./parts.js";
 import { counted, credits, number, signed, visible } from "./words.js";
 
 const ADJUSTMENTS = "credits/admin/adjustments";
@@ -47,11 +47,11 @@ function Rows({ rows }) {
   const troubled = rows.filter((row) => row.state === "refused");
   const shown = all ? rows : [...troubled, ...rows.filter((row) => row.state !== "refused")].slice(0, SHOWN);
   const named = useNames(shown.map((row) => row.merchant_id));
-  return html`<table class="batch"><caption class="sr">What each row does</caption>
+  return html`<${Scroll} name="What each row does"><table class="batch"><caption class="sr">What each row does</caption>
       <thead><tr><th scope="col" class="num">Line</th><th scope="col">Merchant</th><th scope="col" class="num">Credits</th><th scope="col">Effect</th></tr></thead>
       <tbody>${shown.map((row) => html`<tr key=${row.adjustment_id} data-test="row"><td class="num">${number(row.line)}</td>
         <td><${Shop} id=${row.merchant_id} named=${named} /></td>
-        <td class="num">${signed(row.credits)}</td><td><${Effect} row=${row} /></td></tr>`)}</tbody></table>
+        <td class="num">${signed(row.credits)}</td><td><${Effect} row=${row} /></td></tr>`)}</tbody></table><//>
     ${rows.length > shown.length && html`<p><button type="button" onClick=${() => setAll(true)}>Show all ${number(rows.length)} rows</button></p>`}`;
 }
 

@@ -12,7 +12,7 @@ import { Links } from "./links.js";
 import { visited } from "./merchants.js";
 import { useNames } from "./names.js";
 import { Papers } from "./papers.js";
-import { Copy, EventName, Id, Section, Term, Time, Title, Trouble, useEvery, useLoad, Waiting } from "./parts.js";
+import { Copy, EventName, Id, Scroll, Section, Term, Time, Title, Trouble, useEvery, useLoad, Waiting } from "./parts.js";
 import { credits, daysLeft, number, TYPES } from "./words.js";
 
 const EVERY_SECONDS = 5;
@@ -54,9 +54,9 @@ function Chapters({ story }) {
 function Totals({ account }) {
   const rows = Object.entries(account.totals);
   return html`<${Section} name="Totals">
-    <table><thead><tr><th scope="col">Type</th><th scope="col" class="num">Count</th><th scope="col" class="num">In</th><th scope="col" class="num">Out</th></tr></thead>
+    <${Scroll} name="By type"><table><thead><tr><th scope="col">Type</th><th scope="col" class="num">Count</th><th scope="col" class="num">In</th><th scope="col" class="num">Out</th></tr></thead>
     <tbody>${rows.map(([type, total]) => html`<tr key=${type}><th scope="row">${TYPES[type] ?? type}</th>
-      <td class="num">${number(total.increases + total.decreases)}</td><td class="num">${number(total.credits_in)}</td><td class="num">${number(total.credits_out)}</td></tr>`)}</tbody></table>
+      <td class="num">${number(total.increases + total.decreases)}</td><td class="num">${number(total.credits_in)}</td><td class="num">${number(total.credits_out)}</td></tr>`)}</tbody></table><//>
     <p class="small muted">Opened <${Time} at=${account.created_at} />.</p><//>`;
 }
 

@@ -3,7 +3,7 @@
 import { html, useEffect, useState } from "./preact.js";
 import { ask } from "./api.js";
 import { Shop, useNames } from "./names.js";
-import { Badge, Copy, Id, Pages, Time, Title, usePages } from "./parts.js";
+import { Badge, Copy, Id, Pages, Scroll, Time, Title, usePages } from "./parts.js";
 import { number } from "./words.js";
 
 const PAGE = 50;
@@ -30,9 +30,9 @@ function State({ account }) {
 
 export function AccountTable({ rows, name, last = "Last change", at = (row) => html`<${Time} at=${row.updated_at} relative />` }) {
   const named = useNames(rows.map((row) => row.merchant_id));
-  return html`<div class="scroll card" tabindex="0" role="region" aria-label=${name}><table><thead><tr><th scope="col">Merchant</th><th scope="col">Plugin</th><th scope="col" class="num">Balance</th><th scope="col" class="num wide">Low at</th><th scope="col" class="wide">${last}</th></tr></thead>
-    <tbody>${rows.map((row) => html`<tr key=${row.merchant_id}><td>${named(row.merchant_id) && html`<strong><${Shop} id=${row.merchant_id} named=${named} /></strong> `}<span class="nowrap"><${Id} of=${row.merchant_id} to="merchant" /><${Copy} text=${row.merchant_id} what="the id ${row.merchant_id}" /></span></td>
-      <td><${State} account=${row} /></td><td class="num">${number(row.balance)}</td><td class="num wide">${number(row.threshold)}</td><td class="wide">${at(row)}</td></tr>`)}</tbody></table></div>`;
+  return html`<${Scroll} name=${name} kind="card"><table><thead><tr><th scope="col">Merchant</th><th scope="col">Plugin</th><th scope="col" class="num">Balance</th><th scope="col" class="num wide">Low at</th><th scope="col" class="wide">${last}</th></tr></thead>
+    <tbody>${rows.map((row) => html`<tr key=${row.merchant_id}><td>${named(row.merchant_id) && html`<strong><${Shop} id=${row.merchant_id} named=${named} /></strong> `}<span class="nowrap"><${Id} of=${row.merchant_id} to="merchant" /><span class="wide"><${Copy} text=${row.merchant_id} what="the id ${row.merchant_id}" /></span></span></td>
+      <td><${State} account=${row} /></td><td class="num">${number(row.balance)}</td><td class="num wide">${number(row.threshold)}</td><td class="wide">${at(row)}</td></tr>`)}</tbody></table><//>`;
 }
 
 function Recent() {

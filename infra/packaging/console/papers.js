@@ -2,7 +2,7 @@
 
 import { html, useEffect, useRef, useState } from "./preact.js";
 import { ask, askText } from "./api.js";
-import { Section, Trouble, useLoad, Waiting } from "./parts.js";
+import { Scroll, Section, Trouble, useLoad, Waiting } from "./parts.js";
 import { credits, number, signed, TYPES } from "./words.js";
 
 const PAGE = 100;
@@ -58,11 +58,11 @@ function Statement({ id, month, newest }) {
   };
   return html`<${Trouble} error=${error ?? failed} retry=${error ? reload : print} />
     ${loading && !said && html`<${Waiting} what="Reading the statement…" />`}
-    ${said && html`<table data-test="statement"><caption class="sr">What moved in ${named(month)}</caption>
+    ${said && html`<${Scroll} name=${named(month)}><table data-test="statement"><caption class="sr">What moved in ${named(month)}</caption>
       <thead><tr><th scope="col">Type</th><th scope="col" class="num">Count</th><th scope="col" class="num">Credits</th></tr></thead>
       <tbody><tr><th scope="row">Opening balance</th><td></td><td class="num">${number(said.opening.balance)}</td></tr>
       ${Object.entries(said.by_type).map(([type, total]) => html`<tr key=${type}><th scope="row">${TYPES[type] ?? type}</th><td class="num">${number(total.increases + total.decreases)}</td><td class="num">${signed(total.credits_in - total.credits_out)}</td></tr>`)}
-      <tr><th scope="row"><strong>${said.open ? "Balance now" : "Closing balance"}</strong></th><td class="num">${number(said.transaction_count)}</td><td class="num"><strong>${number(said.closing.balance)}</strong></td></tr></tbody></table>
+      <tr><th scope="row"><strong>${said.open ? "Balance now" : "Closing balance"}</strong></th><td class="num">${number(said.transaction_count)}</td><td class="num"><strong>${number(said.closing.balance)}</strong></td></tr></tbody></table><//>
       ${said.total_shortfall > 0 && html`<p class="small muted">Shortfall: ${credits(said.total_shortfall)}.</p>`}
       <p><button type="button" onClick=${print}>Download to print</button></p>`}`;
 }

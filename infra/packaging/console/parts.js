@@ -110,6 +110,9 @@ export function Copy({ text, what }) {
   return html`<button type="button" class="quiet small copy" aria-label="Copy ${what}" onClick=${copy}>${done ? "Copied" : "Copy"}</button>`;
 }
 
+// What is wider than a phone scrolls in a place of its own, with a shadow where it goes on.
+export const Scroll = ({ name, kind = "", children }) => html`<div class="scroll ${kind}" tabindex="0" role="region" aria-label=${name}>${children}</div>`;
+
 export function Badge({ tone, children }) {
   return html`<span class="badge ${tone}">${children}</span>`;
 }
