@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from chalicelib.domain.figures import Counted, Figures, FiguresChange
-    from chalicelib.domain.findings import Unreadable, UnreadableAccount
+    from chalicelib.domain.findings import UnreadableAccount, UnreadableTransaction
     from chalicelib.domain.ids import Instant, TransactionId
     from chalicelib.domain.ledger import Account, Commit, Crossing
     from chalicelib.domain.links import Link, LinkKind
@@ -198,7 +198,7 @@ class LedgerReader(Protocol):
 
     def transactions(
         self, merchant_id: MerchantId, lowest: int, highest: int | None
-    ) -> Iterator[Sequence[Transaction | Unreadable]]:
+    ) -> Iterator[Sequence[Transaction | UnreadableTransaction]]:
         """Yield the merchant's transactions of these sequences, both included, page by page in their order.
 
         The newest may be missing for a moment after their write.

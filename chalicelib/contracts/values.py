@@ -159,11 +159,11 @@ class Reading:
     ahead: list[Instant] = field(default_factory=list)
 
 
-class Unreadable:
+class UnreadableMoney:
     """Marks an amount of money that cannot be read. It is an error only if a movement needs the amount."""
 
 
-UNREADABLE: Final = Unreadable()
+UNREADABLE: Final = UnreadableMoney()
 
 
 def lenient(read: Callable[[Any, Reading], Any]) -> BeforeValidator:
@@ -194,7 +194,7 @@ def _time(value: Any, reading: Reading) -> Instant | None:
     return instant(found)
 
 
-def _unneeded_money(value: Any) -> Decimal | Unreadable | None:
+def _unneeded_money(value: Any) -> Decimal | UnreadableMoney | None:
     if value is None or value == "":
         return None
     try:

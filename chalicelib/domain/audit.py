@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from chalicelib.domain.derivation import OF_THE_THRESHOLD
-from chalicelib.domain.findings import Drift, Finding, Unreadable
+from chalicelib.domain.findings import Drift, Finding, UnreadableTransaction
 from chalicelib.domain.freeze import Freeze
 from chalicelib.domain.grace import Grace, after_time
 from chalicelib.domain.ids import Instant, MerchantId, instant, later_than, unused_version
@@ -26,7 +26,7 @@ CLOCKS_DIFFER = timedelta(hours=1)
 def audit(
     merchant_id: MerchantId,
     account: Account | None,
-    transactions: Iterable[Transaction | Unreadable],
+    transactions: Iterable[Transaction | UnreadableTransaction],
     *,
     crossings: Iterable[Crossing] = (),
     now: Instant | None = None,

@@ -49,7 +49,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unreadable:
+class UnreadableTransaction:
     """An item at this sequence that cannot be read as a transaction; `why` names the first fault.
 
     A `newer` one is not at fault: only a newer release knows its form.

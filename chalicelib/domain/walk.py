@@ -6,7 +6,7 @@ walked; of the orders it keeps the refunded ones.
 
 from chalicelib.domain.debt import DEBT, owed_by, repays
 from chalicelib.domain.derivation import Derived, derived_crossings
-from chalicelib.domain.findings import Drift, Finding, Unreadable
+from chalicelib.domain.findings import Drift, Finding, UnreadableTransaction
 from chalicelib.domain.freeze import Freeze
 from chalicelib.domain.freeze import after as freeze_after
 from chalicelib.domain.freeze_replay import wrongly_frozen
@@ -57,10 +57,10 @@ class Walk:
         self._pending: list[Transaction] = []
         self._torn = False
 
-    def step(self, transaction: Transaction | Unreadable) -> None:
+    def step(self, transaction: Transaction | UnreadableTransaction) -> None:
         """Add the next transaction, in the order of sequences; several may claim the same one."""
         self.walked += 1
-        if isinstance(transaction, Unreadable):
+        if isinstance(transaction, UnreadableTransaction):
             self._settle(None)
             self.expected = max(self.expected, transaction.sequence + 1)
             if transaction.newer:

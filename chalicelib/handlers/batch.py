@@ -143,7 +143,7 @@ class Batch:
         confirmed: set[int] = set()
         if self._call.remaining_seconds() >= MARGIN_SECONDS:
             messages = [
-                Later(message.body, message.going_on(), min(delay, WAITING_DELAY_SECONDS_MAX), message.group)
+                Later(message.body, message.waiting_attributes(), min(delay, WAITING_DELAY_SECONDS_MAX), message.group)
                 for message, delay in self._leaving
             ]
             try:

@@ -19,7 +19,7 @@ from chalicelib.domain.ledger import Account
 from chalicelib.domain.statements import day_over
 from chalicelib.handlers.stream_records import (
     Failures,
-    coming_back,
+    batch_item_failures,
     crossing_events,
     dead_letter_queue_url,
     parked,
@@ -57,7 +57,7 @@ def roll_up(event: DynamoDBEvent) -> Failures:
         _FleetReport.send(figures)
     logger.info("rolled up", records=len(records), uncounted=len(uncounted), coming_back=len(failed))
     for_figures.counter_writer().write()
-    return coming_back(failed)
+    return batch_item_failures(failed)
 
 
 def _read(records: Sequence[Mapping[str, Any]], time: CallTime) -> tuple[list[tuple[str, Account]], list[str]]:

@@ -65,10 +65,10 @@ def publish(
         count("credits_events_published_total", published, {"event_type": event_type})
     logger.info("published", records=len(records), events=len(events) - len(refused), refused=len(refused))
     for_figures.counter_writer().write()
-    return coming_back(failed)
+    return batch_item_failures(failed)
 
 
-def coming_back(sequence_numbers: Iterable[str]) -> Failures:
+def batch_item_failures(sequence_numbers: Iterable[str]) -> Failures:
     """Return the response that makes Lambda deliver these records again."""
     return {"batchItemFailures": [{"itemIdentifier": number} for number in sorted(set(sequence_numbers), key=int)]}
 

@@ -85,14 +85,14 @@ def _look(
         walk.report(Drift.ACCOUNT_DUE, snapshot.account.sequence, snapshot.misdue)
         findings = tuple(walk.findings)
     if account is not None and not to_the_end:
-        findings += _behind(reader, account)
+        findings += _uncounted(reader, account)
     return Check(merchant_id=merchant_id, account=account, walk=walk, newer=walk.newer > 0, findings=findings)
 
 
-def _behind(reader: LedgerReader, account: Account) -> tuple[Finding, ...]:
+def _uncounted(reader: LedgerReader, account: Account) -> tuple[Finding, ...]:
     """Return a finding for each transaction after the account's newest one that the account still does not count."""
-    behind = next(iter(reader.transactions(account.merchant_id, account.sequence + 1, None)), ())
-    if not behind:
+    later = next(iter(reader.transactions(account.merchant_id, account.sequence + 1, None)), ())
+    if not later:
         return ()
     now = reader.account(account.merchant_id)
     come_to = now.account.sequence if isinstance(now, Snapshot) else account.sequence
@@ -104,7 +104,7 @@ def _behind(reader: LedgerReader, account: Account) -> tuple[Finding, ...]:
             detail=f"the account's sequence is {come_to}, and there is a transaction {transaction.sequence}",
             transaction_id=transaction.transaction_id,
         )
-        for transaction in behind
+        for transaction in later
         if transaction.sequence > come_to
     )
 

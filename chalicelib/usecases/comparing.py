@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from chalicelib.domain.findings import Unreadable
+from chalicelib.domain.findings import UnreadableTransaction
 from chalicelib.domain.ids import Instant, MerchantId
 from chalicelib.domain.source_orders import (
     BadRow,
@@ -72,7 +72,7 @@ class OrderRows(Protocol):
         ...
 
 
-Transactions = Callable[[MerchantId, Instant, Instant, int], Iterator[Sequence[Transaction | Unreadable]]]
+Transactions = Callable[[MerchantId, Instant, Instant, int], Iterator[Sequence[Transaction | UnreadableTransaction]]]
 """Yields a merchant's transactions around two times, those after a sequence, page by page in their order."""
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib.adapters.order_feed import OrderFeed
 from chalicelib.contracts.letters import Letter, Parking
-from chalicelib.domain.findings import Unreadable
+from chalicelib.domain.findings import UnreadableTransaction
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, instant
 from chalicelib.domain.transactions import Transaction
 from chalicelib.settings import settings
@@ -52,7 +52,7 @@ def transactions(wanted: Sequence[TransactionId]) -> Mapping[TransactionId, Tran
 
 def transactions_between(
     merchant: MerchantId, first: Instant, last: Instant, after: int
-) -> Iterator[Sequence[Transaction | Unreadable]]:
+) -> Iterator[Sequence[Transaction | UnreadableTransaction]]:
     """Yield a merchant's transactions around two times, those after a sequence, page by page in their order."""
     account = for_api.history().account(merchant)
     if account is None:

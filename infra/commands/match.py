@@ -16,7 +16,7 @@ from chalicelib.adapters.scratch import SeenOrdersTable
 from chalicelib.contracts.letters import Letter, Parking
 from chalicelib.contracts.order_events import ParkedOrders, event, line_of, members
 from chalicelib.contracts.order_files import Form, OrderFile
-from chalicelib.domain.findings import Unreadable
+from chalicelib.domain.findings import UnreadableTransaction
 from chalicelib.domain.ids import MerchantId, instant
 from chalicelib.domain.source_orders import BadRow, Difference, DifferenceKind, NotOrdersError, SourceOrder
 from chalicelib.domain.transactions import Transaction
@@ -157,7 +157,7 @@ def _transactions(target: Target, merchant: MerchantId, first: str, last: str) -
         return
     for page in reader_of(target).transactions(merchant, lowest, highest):
         for transaction in page:
-            if isinstance(transaction, Unreadable):
+            if isinstance(transaction, UnreadableTransaction):
                 raise unable(
                     f"A transaction of {merchant} cannot be read: {transaction.why}. `credits verify` shows more."
                 )

@@ -154,9 +154,11 @@ WORDS: Mapping[str, Word] = {
     "time": Word("When it was recorded.", TIME_FORM),
     "sentence": Word("What happened, in words."),
     "events": Word("What was published of it, in order; an order that uses credits publishes nothing of its own."),
-    "Said.event_id": Word("The event's id, derived from the fact; null where an admin moved the threshold.", UUID_FORM),
+    "StoryEvent.event_id": Word(
+        "The event's id, derived from the fact; null if an admin changed the threshold.", UUID_FORM
+    ),
     "Story.transaction_id": Word("The transaction that decided the status.", UUID_FORM),
-    "Chapter.transaction_id": Word("The movement; null where an admin moved the threshold.", UUID_FORM),
+    "Chapter.transaction_id": Word("The movement; null if an admin changed the threshold.", UUID_FORM),
     # The live view, and what is parked
     "fleet": Word("The fleet as it stands."),
     "transactions": Word("Transactions recorded so far.", COUNT_FORM),
@@ -182,7 +184,7 @@ WORDS: Mapping[str, Word] = {
     "ThresholdEvent.event_id": Word("Derived from the fact: the same on every repeat.", UUID_FORM),
     "ThresholdEvent.status": Word("The plugin's, where the event says that it was switched; else null."),
     "ThresholdEvent.transaction_id": Word(
-        "The movement that crossed; null where an admin moved the threshold.", UUID_FORM
+        "The movement that crossed; null if an admin changed the threshold.", UUID_FORM
     ),
     "DeadLetter.id": Word("Names it for as long as it is parked."),
     "parking": Word("In which dead-letter queue it is.", {"enum": ["inbox", "outbox", "stream"]}),
@@ -236,7 +238,7 @@ WORDS: Mapping[str, Word] = {
     "payload": Word("The fact; `data` is another name for it in events in."),
     "transaction_id": Word("The transaction of the fact.", UUID_FORM),
     "ThresholdPassed.transaction_id": Word(
-        "The movement that crossed; null where an admin moved the threshold.", UUID_FORM
+        "The movement that crossed; null if an admin changed the threshold.", UUID_FORM
     ),
     "AccountStatus.transaction_id": Word("The transaction that decided it.", UUID_FORM),
     "initial_balance": Word("The trial.", COUNT_FORM),

@@ -516,7 +516,7 @@ MUTANTS = (
     ),
     _mutant(
         "refused events not handed back",
-        (STREAM_RECORDS, "    return coming_back(failed)\n", "    return coming_back(())\n"),
+        (STREAM_RECORDS, "    return batch_item_failures(failed)\n", "    return batch_item_failures(())\n"),
     ),
     # Messages.
     _mutant(
@@ -689,7 +689,7 @@ MUTANTS = (
     ),
     _mutant(
         "uncounted accounts not handed back",
-        (FIGURES, "    return coming_back(failed)\n", "    return coming_back(())\n"),
+        (FIGURES, "    return batch_item_failures(failed)\n", "    return batch_item_failures(())\n"),
         scenario="refunds in one message",
     ),
     _mutant(

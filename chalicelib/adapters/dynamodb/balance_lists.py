@@ -88,9 +88,9 @@ class BalanceLists:
     def _indexed(self, level: BalanceList, after: MerchantId | None, size: int) -> Iterator[MerchantId]:
         first = level_shard(after) if after is not None else 0
         for shard in range(first, LEVEL_SHARDS):
-            behind = AccountRow.merchant_id > after if after is not None and shard == first else None
+            after_key = AccountRow.merchant_id > after if after is not None and shard == first else None
             listed = [
-                self._accounts.by_level.query(f"{name}#{shard}", behind, page_size=size) for name in LEVELS_OF[level]
+                self._accounts.by_level.query(f"{name}#{shard}", after_key, page_size=size) for name in LEVELS_OF[level]
             ]
             yield from (MerchantId(row.merchant_id) for row in merge(*listed, key=lambda row: row.merchant_id))
 

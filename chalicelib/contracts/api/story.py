@@ -28,7 +28,7 @@ SOURCE = (
 )
 
 
-class Said(Model):
+class StoryEvent(Model):
     """An event that a chapter published.
 
     `event_id` is null where a changed threshold caused it: that id counts the account's writes, which no transaction
@@ -53,7 +53,7 @@ class Chapter(Model):
     sequence: int | None
     balance: int
     sentence: str
-    events: list[Said]
+    events: list[StoryEvent]
 
 
 class Story(Model):
@@ -201,7 +201,7 @@ def _chapter(previous: Transaction | None, transaction: Transaction, *, decides:
         sequence=transaction.sequence,
         balance=transaction.balance_after,
         sentence=" ".join(sentences),
-        events=[Said.of(event) for event in ([published] if published else []) + events],
+        events=[StoryEvent.of(event) for event in ([published] if published else []) + events],
     )
 
 
@@ -241,7 +241,8 @@ def _threshold_changed(account: Account, newest: Transaction | None) -> list[Cha
             balance=account.balance,
             sentence=" ".join([*sentences, *map(_consequence, crossed)]),
             events=[
-                Said.of(crossing_event(account.merchant_id, crossing, version=account.version)) for crossing in crossed
+                StoryEvent.of(crossing_event(account.merchant_id, crossing, version=account.version))
+                for crossing in crossed
             ],
         )
     ]

@@ -105,7 +105,7 @@ class Message:
         first_seen = instant(min(self.first_seen, self.seen_since or self.first_seen))
         return {"code": code, "reason": reason, "field": field, **self._kept(), "first_seen": first_seen}
 
-    def going_on(self) -> dict[str, str | None]:
+    def waiting_attributes(self) -> dict[str, str | None]:
         """Return the attributes under which the message waits in another queue, its body unchanged."""
         put_back = {"seen_since": instant(self.seen_since)} if self.seen_since else {}
         return {"deliveries": str(self.deliveries), **self._kept(), **put_back}

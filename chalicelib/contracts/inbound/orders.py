@@ -18,7 +18,7 @@ from chalicelib.contracts.values import (
     Reading,
     ShopAliases,
     ShopId,
-    Unreadable,
+    UnreadableMoney,
     money_text,
 )
 from chalicelib.domain.errors import Code, Rejected
@@ -67,7 +67,7 @@ def totals(entry: Entry, *names: str, needed: bool, reading: Reading, prefix: st
     found: list[Decimal] = []
     for name in names:
         value = getattr(entry, name)
-        if isinstance(value, Unreadable):
+        if isinstance(value, UnreadableMoney):
             field = f"payload.{prefix}{name}"
             if needed:
                 raise Rejected(Code.FIELD_INVALID, f"{field} is not an amount of money", field=field)
