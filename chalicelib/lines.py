@@ -1,4 +1,4 @@
-"""Log lines in the form of Powertools' Logger, written with a tenth of its CPU and none of its imports.
+"""Log lines in the form of Powertools' Logger, with a tenth of its CPU and without its imports.
 
 Every call writes a line, and a new container waits for what its lines import. A test compares the lines with those that
 Powertools writes. Nothing here formats a payload: an error is written by `described`.
@@ -37,7 +37,7 @@ class Lines:
             self._write("INFO", message, fields, None)
 
     def warning(self, message: str, *, exc_info: bool | BaseException | None = None, **fields: Any) -> None:
-        """Write what somebody may have to look at."""
+        """Write something that may need attention."""
         if LEVELS[self.level] <= 30:  # noqa: PLR2004 - its own level
             self._write("WARNING", message, fields, _error(exc_info))
 
@@ -83,9 +83,9 @@ class Lines:
 
 
 def described(error: BaseException) -> str:
-    """Return an error with its frames, then what caused it, latest first; its words only where they cannot hold a body.
+    """Return an error with its frames, then its causes, latest first; its text only if that cannot quote a body.
 
-    A KeyError, a failed conversion or pydantic's own words quote the value that they met.
+    The texts of a KeyError, a failed conversion and pydantic's errors quote the value.
     """
     parts: list[str] = []
     seen: set[int] = set()

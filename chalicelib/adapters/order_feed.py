@@ -1,6 +1,6 @@
 """The files of shops' orders in a bucket, the reports about them, and a comparison that was not finished.
 
-A file is done when its report is there. A report's name has the file's version: a file that is replaced is another.
+A file is done when its report exists. A report's name contains the file's version, so a replaced file is a new one.
 """
 
 from collections.abc import Iterator

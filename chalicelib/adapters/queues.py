@@ -23,7 +23,7 @@ class MessageCounts(NamedTuple):
 
 
 class Later(NamedTuple):
-    """A message for a queue that hands it out after a delay, 0 to 900 seconds."""
+    """A message for a queue that delivers it after a delay of 0 to 900 seconds."""
 
     body: str
     attributes: Mapping[str, str | None]
@@ -124,5 +124,5 @@ def _entry(place: int, message: Later) -> "SendMessageBatchRequestEntryTypeDef":
 
 
 def printable(text: str) -> str:
-    """Return the text as an attribute may hold it: printable and bounded."""
+    """Return the text as an attribute accepts it: printable and bounded."""
     return "".join(sign if sign.isprintable() else "?" for sign in text[:ATTRIBUTE_LENGTH_MAX])

@@ -58,7 +58,7 @@ def link(call: Call, kind: str, name: str) -> Reply:
 
 @routes.put(_LINK, access=Access.ADMIN, summary="Link a shop or customer to a merchant")
 def put_link(call: Call, kind: str, name: str) -> Reply:
-    """Let the name belong to a merchant, whose closed account reopens, and return the link; 409 for another's name."""
+    """Link the name to a merchant, whose closed account reopens, and return the link; 409 if another has the name."""
     admin, full = call.caller.name(), _in_path(kind, name)
     asked = call.json_object()
     merchant = merchant_of(asked["merchant_id"] if isinstance(asked.get("merchant_id"), str) else "")
@@ -83,7 +83,7 @@ def put_link(call: Call, kind: str, name: str) -> Reply:
 
 @routes.delete(_LINK, access=Access.ADMIN, summary="Unlink a shop or customer")
 def delete_link(call: Call, kind: str, name: str) -> Reply:
-    """Let the name belong to nobody, and return the link that there was; workers forget it within five minutes."""
+    """Remove the name's link, and return it; workers forget it within five minutes."""
     admin, found = call.caller.name(), _existing(_in_path(kind, name))
     if not for_api.links().remove(found):
         raise not_found("link")
@@ -98,7 +98,7 @@ def delete_link(call: Call, kind: str, name: str) -> Reply:
 
 @routes.post("/api/v1/credits/admin/names", access=Access.ADMIN, summary="What these merchants are called")
 def names(call: Call) -> Reply:
-    """Return the names of up to 100 merchants with one read, merchants without a name left out."""
+    """Return the names of up to 100 merchants with one read; merchants without a name are omitted."""
     found = for_api.links().of_merchants(merchants_asked(call.json_object()))
     said = {
         merchant: {"shown": shown(named), "names": [{"name": name, "label": named[name]} for name in sorted(named)]}

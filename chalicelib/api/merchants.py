@@ -1,4 +1,4 @@
-"""The routes about merchants (contract, section 6): what each needs from a caller, and its answer.
+"""The routes about one merchant (contract, section 6): who may call each, and its answer.
 
 Heavy imports wait for the route that needs them: plugin status and health come without pydantic and PynamoDB.
 """
@@ -37,7 +37,7 @@ routes = Routes(blueprint)
 
 
 def configure(app: Chalice) -> None:
-    """Turn Chalice's own refusals (a method, a content type) into problems too, and return no traces."""
+    """Turn Chalice's own refusals (a method, a content type) into problems too, without stack traces."""
     app.debug = False
 
     @app.middleware("http")

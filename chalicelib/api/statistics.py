@@ -11,7 +11,7 @@ def stats_of(call: Call, merchant_id: MerchantId, *, history: History) -> Stats:
     """Return the requested sums; without an account they are empty, like the merchant's history.
 
     Raises:
-        Problem: a date is none (400), or the range holds more transactions than one request may read.
+        Problem: a date is invalid (400), or the range has more transactions than one request may read.
     """
     start, end = call.dates()
     account = history.account(merchant_id)

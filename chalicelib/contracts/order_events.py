@@ -17,7 +17,7 @@ _NAMES_OF_ORDERS = ("order_id", "id", "admin_graphql_api_id")
 
 
 def members(difference: Difference) -> dict[str, Any]:
-    """Return a difference for programs; `event` is the body of the event that corrects it, None if there is none."""
+    """Return a difference as JSON members; `event` is the body of the event that corrects it, None if there is none."""
     return {
         "kind": difference.kind.value,
         "what": difference.what,
@@ -74,7 +74,7 @@ def _refund_payload(order: SourceOrder, refund: SourceRefund) -> dict[str, Any]:
 
 
 class ParkedOrders:
-    """The orders that parked events name. `look` passes every letter to a predicate, once and only if it is needed."""
+    """The orders in parked events. `look` passes every letter to a predicate; it is called once, and only if needed."""
 
     def __init__(self, look: Callable[[Callable[[Letter], bool]], object]) -> None:
         self._look = look
@@ -97,7 +97,7 @@ class ParkedOrders:
 
 
 def orders_named(body: str) -> set[str]:
-    """Return the ids that a message gives under a name of an order's, at any depth."""
+    """Return the order ids in a message, at any depth."""
     found: set[str] = set()
 
     def names(members: dict[str, Any]) -> dict[str, Any]:

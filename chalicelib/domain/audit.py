@@ -1,4 +1,4 @@
-"""Whether a ledger proves itself: a merchant's transactions walked in order, and the account compared with them.
+"""Whether a ledger is consistent: a merchant's transactions walked in order, and the account compared with them.
 
 Pure, and it never repairs: drift is reported (contract, section 7). `rebuilt` returns what the account should be.
 """
@@ -31,9 +31,9 @@ def audit(
     crossings: Iterable[Crossing] = (),
     now: Instant | None = None,
 ) -> tuple[Finding, ...]:
-    """Return everything that does not agree between a merchant's account and its transactions, in their order.
+    """Return every difference between a merchant's account and its transactions, in their order.
 
-    `crossings` are those that the account carries from its last write; without `now` no time is compared with it.
+    `crossings` are those that the account carries from its last write; without `now` no times are compared.
     """
     walk = Walk(merchant_id)
     for transaction in transactions:
@@ -81,7 +81,7 @@ def compared(
 def rebuilt(walk: Walk, known: Account | None, *, now: Instant) -> Account:
     """Return the account as its transactions prove it; what they do not hold, an admin's threshold, is as in `known`.
 
-    Only of a closed walk that is `intact` and has transactions. `version` is one that no write to the account has had.
+    Only for a closed walk that is `intact` and has transactions. `version` is one that no write to the account has had.
     """
     first, last, status = walk.first, walk.last, walk.status
     assert walk.intact, "what is not proven is no ground to rebuild on"
@@ -123,7 +123,7 @@ def rebuilt(walk: Walk, known: Account | None, *, now: Instant) -> Account:
 def _grace(walk: Walk, known: Account | None) -> Grace | None:
     """Return the grace that the transactions prove; its end by time, which they do not hold, as in `known`.
 
-    Where the account does not say that it ended, it runs, and whoever posts what is due publishes the end.
+    If the account does not record the end, the grace still runs, and `post_due` will publish the end.
     """
     if known is not None and known.grace == after_time(walk.grace, known.updated_at):
         return known.grace
@@ -143,7 +143,7 @@ def plausible(account: Account) -> bool:
 
 
 def _wrong_in_itself(account: Account, now: Instant | None) -> Iterator[tuple[Drift, str]]:
-    """Yield what no write can have left on an account, whatever its transactions: the kind and a sentence."""
+    """Yield each state of an account that no write can leave, whatever its transactions: the kind and a sentence."""
     own = account.low_balance_threshold
     if own not in (None, account.threshold):
         yield Drift.ACCOUNT_THRESHOLD, f"the account's threshold is {account.threshold}, its own one is {own}"

@@ -9,10 +9,10 @@ from chalicelib.domain.walk import Walk
 
 
 def days_over(walk: Walk, transactions: Iterable[Transaction | UnreadableTransaction]) -> Iterator[DayOver]:
-    """Yield each end that the transactions prove, walking them all from the first one on; `walk` has not begun.
+    """Yield each end that the transactions prove; walks them all from the first one. `walk` must be new.
 
-    The same ends as the writes of these transactions showed. After a transaction that is missing, changed or
-    unreadable nothing is proven: then it ends, and the walk is not `intact`.
+    They are the same ends as `roll_up` keeps. After a transaction that is missing, changed or unreadable nothing is
+    proven: then the iteration stops, and the walk is not `intact`.
     """
     for transaction in transactions:
         walk.step(transaction)

@@ -31,7 +31,7 @@ class Posted:
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """The movement had been recorded before, as `transaction` where it is at hand.
+    """The movement had been recorded before, as `transaction` (None if it was not read).
 
     `order_changed`: the order came again with data that would be charged differently (contract, "Conflict or
     duplicate").
@@ -45,7 +45,7 @@ Outcome = Posted | Duplicate | Rejected | RetryLater
 
 
 def contradicts_record(outcome: Outcome) -> bool:
-    """Return whether the movement is recorded, with another content."""
+    """Return whether the movement is recorded with other content."""
     return isinstance(outcome, Rejected) and outcome.code is Code.KEY_REUSED
 
 
@@ -62,7 +62,7 @@ class Fold:
 
 
 def compare(movement: Movement, transaction: Transaction) -> Duplicate | Rejected:
-    """Return whether this is the recorded movement again, or its key with another content.
+    """Return whether this is the recorded movement again, or its key with other content.
 
     Contract, section 2, rule 4.
     """
@@ -94,7 +94,7 @@ def compare(movement: Movement, transaction: Transaction) -> Duplicate | Rejecte
 
 
 def _lapses_otherwise(movement: FixedMovement, transaction: Transaction) -> bool:
-    """Return whether the event names an instant at which its credits lapse, and the transaction names another."""
+    """Return whether the event and the transaction name different instants at which the credits lapse."""
     stated = movement.expires_at if movement.expiry_stated else None
     return stated is not None and any(part.expires_at != stated for part in transaction.drawn)
 

@@ -22,7 +22,8 @@ def change_threshold(
 ) -> tuple[Account, tuple[Crossing, ...]]:
     """Return the account with a low-balance threshold of its own (None: the default), and what that crossed.
 
-    If the balance is now on the other side, that is low or restored, without a transaction (contract, section 5). An
+    If the balance is now on the threshold's other side, low or restored is crossed without a transaction
+    (contract, section 5). An
     account that already has this threshold is returned unchanged. `version` does not change, as with `apply`.
     """
     threshold = default_threshold if low_balance_threshold is None else low_balance_threshold

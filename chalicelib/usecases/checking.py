@@ -38,10 +38,11 @@ def check(
     tick: Callable[[], None] = lambda: None,
     to_the_end: bool = False,
 ) -> Check:
-    """Walk one merchant's ledger and return what each of `LOOKS` looks found: a write in progress is no finding.
+    """Walk one merchant's ledger, up to `LOOKS` times, and return the findings that all walks have in common.
 
-    The walk ends at the account's sequence, or `to_the_end` of the transactions: then it proves what the account must
-    be even if it lags. `tick` is called before each page of transactions, and may raise to end the walk.
+    So a write in progress is no finding. A walk ends at the account's sequence, or `to_the_end` of the transactions:
+    then it proves what the account must be even if it lags. `tick` is called before each page of transactions, and may
+    raise to end the walk.
     """
     looked = _look(reader, merchant_id, now(), tick, to_the_end=to_the_end)
     for _ in range(LOOKS - 1):
@@ -110,7 +111,7 @@ def _uncounted(reader: LedgerReader, account: Account) -> tuple[Finding, ...]:
 
 
 def _place(finding: Finding) -> tuple[object, ...]:
-    """Return what identifies a finding between looks: on an account still written to, the sequence changes."""
+    """Return what identifies a finding in repeated walks: the sequence of an account still written to changes."""
     if finding.kind.value.startswith("account_"):
         return (finding.kind,)
     return finding.kind, finding.sequence, finding.transaction_id

@@ -1,4 +1,4 @@
-"""The orders of a source compared with the ledger: what is missing, what is too much, what was charged otherwise."""
+"""The orders of a source compared with the ledger: missing orders, surplus orders, and those charged differently."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -32,14 +32,14 @@ Lookup = Callable[[Sequence[TransactionId]], Mapping[TransactionId, Transaction]
 
 
 class SeenOrders(Protocol):
-    """The orders that a comparison has seen; so many that they are kept in a file."""
+    """The orders that a comparison has seen, kept in a file because there may be many."""
 
     def add(self, merchant_id: MerchantId, order_id: str) -> bool:
         """Add an order; return whether it was not there."""
         ...
 
     def stretch(self, merchant_id: MerchantId, paid_at: Instant) -> None:
-        """Stretch the merchant's span of paid orders over this time."""
+        """Extend the merchant's span of paid orders to this time."""
         ...
 
     def holds(self, merchant_id: MerchantId, order_id: str) -> bool:
@@ -165,7 +165,7 @@ class Matching:
 
 
 def together(rows: Iterable[SourceOrder | BadRow]) -> Iterator[list[SourceOrder | BadRow]]:
-    """Yield the rows of a file in lists that are compared together, those before a fault of the file too."""
+    """Yield the rows of a file in lists that are compared together, including those before a fault of the file."""
     some: list[SourceOrder | BadRow] = []
     try:
         for row in rows:

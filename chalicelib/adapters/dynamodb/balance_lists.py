@@ -1,8 +1,8 @@
 """The accounts at zero, low or off, from the sparse index: never a scan (contract, "Low, zero and off lists").
 
-The index holds keys only and follows the table with a little delay, so the accounts themselves are read in
-batches, and accounts that have left the level since are left out. Those that time has brought there, and whose
-transaction is not posted yet, are looked for among what is due.
+The index holds keys only and follows the table with a little delay, so the accounts themselves are read in batches, and
+accounts that have left the level meanwhile are omitted. Accounts that reached the level by time, and whose transaction
+is not posted yet, are found among the due accounts.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -28,7 +28,7 @@ ACCOUNTS_EXAMINED_MAX = 1000
 
 
 class BalanceList(StrEnum):
-    """What the index lists: accounts without credits, with few, and those whose plugin is off."""
+    """What the index lists: accounts without credits, accounts with few credits, and those whose plugin is off."""
 
     ZERO = "zero"
     LOW = "low"
@@ -53,7 +53,7 @@ class BalanceLists:
     def accounts(
         self, level: BalanceList, *, after: MerchantId | None, wanted: int, only: Only | None = None
     ) -> Listed:
-        """Return up to `wanted` accounts of the level after `after`, of them only those that `only` lets pass.
+        """Return up to `wanted` accounts of the level after `after` that `only` accepts.
 
         The order is the index's own and always the same. After `ACCOUNTS_EXAMINED_MAX` accounts the search stops, and
         `Listed.after` is where it would continue.

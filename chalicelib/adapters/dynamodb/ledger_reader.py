@@ -1,6 +1,6 @@
 """The ledger read from end to end, for those who check it: pages of accounts, and every transaction of a merchant.
 
-Through the botocore client, because items changed by hand must be readable too, whatever they became; and eventually
+It uses the botocore client, because items changed by hand must be readable too, whatever their content; and eventually
 consistent, at half the price: a finding is confirmed by a second read before it is reported.
 """
 

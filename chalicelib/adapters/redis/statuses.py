@@ -90,7 +90,7 @@ class RedisStatuses:
     def learn(self, accounts: Iterable[Account]) -> None:
         """Write the statuses of these accounts, in any order; nothing where Redis fails.
 
-        For the stream. A record replayed late has only the knowledge of the time when it was written.
+        For the stream. A record that is replayed late counts as known at the time when it was written.
         """
         now = self._clock()
         at = instant(now)
@@ -152,7 +152,7 @@ def _word(status: KnownStatus) -> str:
 
 
 def _status(held: bytes | None) -> KnownStatus | None:
-    """Return the status in a text of Redis; None for none and for one that is not ours."""
+    """Return the status in a text from Redis, None if there is no text or it has another form."""
     if held is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""How long an account's credits last, as answers have it (contract, section 16, "Runway")."""
+"""How long an account's credits last, in answers (contract, section 16, "Runway")."""
 
 from typing import Self
 
@@ -9,7 +9,7 @@ from chalicelib.domain.ledger import Account
 
 
 class Runway(Model):
-    """How long the credits last if orders go on using as many a day.
+    """How long the credits last if orders use the same number per day.
 
     `days_left` and `empty_on` are null if that is more than ten years.
     """
@@ -33,6 +33,6 @@ def runway_of(account: Account, *, now: Instant) -> runway.Runway | None:
 
 
 def lasts_at_most(account: Account, days: int, *, now: Instant) -> bool:
-    """Return whether the account's runway is known and at most so many whole days."""
+    """Return whether the account's runway is known and at most this many whole days."""
     found = runway_of(account, now=now)
     return found is not None and found.days_left is not None and found.days_left <= days

@@ -28,7 +28,7 @@ def level_sentence(details: Mapping[str, str | int]) -> str:
 
 
 def grace_sentence(details: Mapping[str, str | int]) -> str:
-    """Return that a grace keeps the plugin on, and how far."""
+    """Return the sentence that a grace keeps the plugin on, with its limits."""
     limits = [f"until {details['ends_at']}"] if "ends_at" in details else []
     limits += [f"until {credits_text(int(details['credits']))} are owed"] if "credits" in details else []
     return f"A grace keeps the plugin on {' or '.join(limits)}."

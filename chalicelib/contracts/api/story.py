@@ -46,7 +46,7 @@ class StoryEvent(Model):
 
 
 class Chapter(Model):
-    """A moment that mattered; `transaction_id` and `sequence` are null where no movement caused it."""
+    """An important moment; `transaction_id` and `sequence` are null if no movement caused it."""
 
     time: str
     transaction_id: str | None
@@ -111,7 +111,7 @@ def _because(account: Account, decided: Transaction | None) -> str:
 
 
 def _remedy(account: Account) -> str | None:
-    """Return what switches the plugin on again, or keeps it on without credits; None where it is on by credits."""
+    """Return what switches the plugin on again, or keeps it on without credits; None if credits keep it on."""
     if account.enabled and account.grace is not None and account.in_grace:
         limits = {"ends_at": account.grace.until, "credits": account.grace.credits}
         sentence = grace_sentence({name: limit for name, limit in limits.items() if limit})
@@ -162,7 +162,7 @@ def _consequence(crossing: Crossing) -> str:
 
 
 def _chapter(previous: Transaction | None, transaction: Transaction, *, decides: bool) -> Chapter | None:
-    """Return the chapter of a transaction, None for one of the many that matter to no status, threshold or debt."""
+    """Return the chapter of a transaction, None if it affects no status, threshold or debt."""
     known = previous if previous is not None and previous.sequence == transaction.sequence - 1 else None
     derived = derived_crossings(transaction, before=known)
     changed = _threshold_moved(
@@ -249,7 +249,7 @@ def _threshold_changed(account: Account, newest: Transaction | None) -> list[Cha
 
 
 def _since_then(account: Account, decided: Transaction | None, excerpt: Excerpt) -> str | None:
-    """Return the shortfall of orders since the plugin went off, None where it is on or nothing was short."""
+    """Return the sentence about the shortfall since the plugin went off, None if it is on or there is none."""
     if account.enabled or decided is None:
         return None
     later = [
