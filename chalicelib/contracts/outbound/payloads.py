@@ -112,7 +112,7 @@ class LevelCrossed(Payload):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GraceStarted(Payload):
-    """The last credit is used, and the plugin stays on until `ends_at`, or until `credits` are owed."""
+    """The last credit is used, and the plugin stays on until `ends_at`, or until that many `credits` are owed."""
 
     transaction_id: TransactionId
     ends_at: Instant | None

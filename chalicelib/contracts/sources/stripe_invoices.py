@@ -187,7 +187,7 @@ def _periods(invoice: Fields, lines: list[Fields]) -> tuple[dict[int, list[Field
 
 
 def _is_of_threshold(invoice: Fields) -> bool:
-    """Whether the invoice bills a threshold of use within a period: there may be several, so its id names the renewal."""
+    """Whether the invoice bills a threshold of use in a period: there may be several, so its id is the renewal's."""
     return invoice.text("billing_reason") == _THRESHOLD
 
 
