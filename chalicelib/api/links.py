@@ -42,7 +42,7 @@ def links(call: Call) -> Reply:
     starting = call.text("starting") or ""
     after = _name_of(asked.cursor, "cursor") if asked.cursor is not None else None
     if after is not None and not after.startswith(f"{kind}:"):
-        raise bad_request("cursor", "The cursor is one of another kind.")
+        raise bad_request("cursor", "The cursor belongs to another kind of names.")
     given = starting.lower() if kind is LinkKind.SHOPIFY else starting
     page = for_api.links().page(kind, starting=given, after=after, limit=asked.limit)
     place = PagePosition.by_cursor(asked, first=after is None, more=page.last is not None, next_cursor=page.last)

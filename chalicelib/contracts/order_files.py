@@ -209,7 +209,7 @@ def _plain(column: str, value: Any) -> str:
     for place, sign in enumerate(value, 1):
         if not sign.isprintable():
             name = unicodedata.name(sign, f"U+{ord(sign):04X}")
-            raise _WrongError(column, f"an invisible character at its place {place}: {name}")
+            raise _WrongError(column, f"an invisible character at position {place}: {name}")
     return value
 
 

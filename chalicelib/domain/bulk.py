@@ -107,11 +107,11 @@ def undoing(
 
 
 def refuse_taken_back(planned: Sequence[Planned], read: Read) -> None:
-    """Refuse the rows that were applied before and taken back since: an id counts once, so they would move nothing."""
+    """Refuse the rows that were applied before and undone since: an id counts once, so they would move nothing."""
     done = {(MerchantId(one.merchant_id), one.adjustment_id): one for one in planned if one.state is State.DONE}
     for pair in taken_back(done, read):
         done[pair].state = State.REFUSED
-        done[pair].why = "applied before, and taken back since; give it another id (another file)"
+        done[pair].why = "applied before, and undone since; give it another id (another file)"
 
 
 def taken_back(applied: Iterable[tuple[MerchantId, str]], read: Read) -> set[tuple[MerchantId, str]]:

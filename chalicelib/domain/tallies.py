@@ -157,7 +157,7 @@ def _edit(order: _Tallied, transaction: Transaction) -> tuple[Drift, str] | None
     try:
         edit = edits.replayed(transaction, order.transaction, order.replayed)
     except (KeyError, ValueError, Rejected) as error:
-        return Drift.EDIT_WRONG, f"its charge cannot be told: {error}"
+        return Drift.EDIT_WRONG, f"its charge cannot be computed: {error}"
     order.replayed = replace(order.replayed, edits=edits.moved(edit, transaction, order.transaction))
     if (edit.kind, edit.requested) != (transaction.kind, transaction.requested):
         due = "nothing" if edit.kind is None else f"{edit.requested} credits as {edit.kind.direction}"

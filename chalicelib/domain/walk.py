@@ -104,7 +104,7 @@ class Walk:
         sealed = transaction_hash(transaction) == transaction.hash
         before = None if self._torn else (self.last.hash if self.last else GENESIS_HASH)
         if before is not None and transaction.previous_hash != before:
-            detail = "it does not follow the transaction before it: that one was changed and sealed anew, or replaced"
+            detail = "it does not follow the transaction before it: that one was changed and sealed again, or replaced"
             self._report_at(transaction, Drift.CHAIN_BROKEN, detail)
         if sealed:
             self._check(transaction)

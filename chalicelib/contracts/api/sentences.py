@@ -40,7 +40,7 @@ def movement_sentence(transaction: Transaction) -> str:
         return _freeze(transaction)
     if transaction.shortfall:
         asked = credits_text(transaction.requested)
-        return f"{_subject(transaction)} asked for {asked} and found {abs(transaction.amount)}."
+        return f"{_subject(transaction)} asked for {asked} and got {abs(transaction.amount)}."
     reason = transaction.metadata.get("reason")
     return f"{_subject(transaction)} {_VERBS[transaction.kind]} {moved}{f': {reason}' if reason else ''}."
 
@@ -78,7 +78,7 @@ def _edit(transaction: Transaction) -> str:
     if "total" in metadata:
         beginning += f"its total is {total} now, "
     if transaction.shortfall:
-        return f"{beginning}it asked for {credits_text(transaction.requested)} and found {abs(transaction.amount)}."
+        return f"{beginning}it asked for {credits_text(transaction.requested)} and got {abs(transaction.amount)}."
     more, done = _EDITED[Policy.parse(str(metadata["policy"])).direction, transaction.kind]
     return f"{beginning}{credits_text(abs(transaction.amount), more)} {done}."
 

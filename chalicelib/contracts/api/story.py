@@ -263,8 +263,9 @@ def _since_then(account: Account, decided: Transaction | None, excerpt: Excerpt)
     missing = sum(transaction.shortfall for transaction in later)
     # An order and its edits are one order.
     number = len({transaction.reference_id for transaction in later})
-    orders, them = ("order", "it") if number == 1 else ("orders", "them")
-    return f"Since then {at_least}{number} {orders} found too few credits; {credits_text(missing)} short for {them}."
+    orders = "order" if number == 1 else "orders"
+    lacked = "was missing" if missing == 1 else "were missing"
+    return f"Since then {at_least}{number} {orders} found too few credits: {credits_text(missing)} {lacked}."
 
 
 def _is_whole(excerpt: Excerpt, decided: Transaction, account: Account) -> bool:

@@ -167,7 +167,7 @@ def _checkout(session: Fields, terms: SourceTerms) -> list[Part]:
     if credits_given is None:
         lines = session.within("line_items")
         if lines.flag("has_more"):
-            raise Rejected(Code.LINES_MISSING, "the webhook does not hold all lines", field=lines.path("has_more"))
+            raise Rejected(Code.LINES_MISSING, "the webhook does not contain all lines", field=lines.path("has_more"))
         bought = list(lines.each("data"))
         if not bought:
             unknown(session.path("metadata.credits"))

@@ -261,7 +261,7 @@ def _lines(invoice: Fields) -> tuple[list[Fields], list[Part], str | None]:
     lines = invoice.within("lines")
     if lines.flag("has_more"):
         raise Rejected(
-            Code.LINES_MISSING, "the webhook does not hold all lines of the invoice", field=lines.path("has_more")
+            Code.LINES_MISSING, "the webhook does not contain all lines of the invoice", field=lines.path("has_more")
         )
     counted: list[Fields] = []
     others: list[Part] = []
