@@ -53,13 +53,13 @@ class Lines:
 
     def _write(self, level: str, message: str, fields: dict[str, Any], error: BaseException | None) -> None:
         caller = sys._getframe(2)  # noqa: SLF001 - as logging finds it
-        said = {name: value for name, value in fields.items() if value is not None}
+        present = {name: value for name, value in fields.items() if value is not None}
         if error is not None:
-            said["exception"] = described(error)
-            said["exception_name"] = type(error).__name__
+            present["exception"] = described(error)
+            present["exception_name"] = type(error).__name__
         if traced := os.environ.get("_X_AMZN_TRACE_ID"):
-            said["xray_trace_id"] = traced.split(";")[0].replace("Root=", "")
-        more = "," + _encode(said)[1:] if said else "}"
+            present["xray_trace_id"] = traced.split(";")[0].replace("Root=", "")
+        more = "," + _encode(present)[1:] if present else "}"
         stream = self.stream or sys.stdout
         line = (
             f'{{"level":"{level}","location":"{caller.f_code.co_name}:{caller.f_lineno}",'

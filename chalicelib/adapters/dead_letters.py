@@ -300,8 +300,8 @@ class DeadLetters:
         """Return the queue's own count of letters: available ones, and those hidden by a look."""
         names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         with transient_faults("the queue"):
-            said = self._sqs.get_queue_attributes(QueueUrl=queue.queue_url, AttributeNames=names)["Attributes"]
-        visible, held = (int(said[name]) for name in names)
+            attributes = self._sqs.get_queue_attributes(QueueUrl=queue.queue_url, AttributeNames=names)["Attributes"]
+        visible, held = (int(attributes[name]) for name in names)
         return visible, held
 
 

@@ -62,7 +62,7 @@ class Queues:
 
     def waiting(self, queue_url: str) -> MessageCounts:
         """Return the queue's own count of messages."""
-        said: Mapping[str, str] = self._client.get_queue_attributes(
+        attributes: Mapping[str, str] = self._client.get_queue_attributes(
             QueueUrl=queue_url,
             AttributeNames=[
                 "ApproximateNumberOfMessages",
@@ -71,7 +71,7 @@ class Queues:
             ],
         ).get("Attributes", {})  # type: ignore[assignment]
         visible, taken, delayed = (
-            int(said.get(f"ApproximateNumberOfMessages{which}", "0")) for which in ("", "NotVisible", "Delayed")
+            int(attributes.get(f"ApproximateNumberOfMessages{which}", "0")) for which in ("", "NotVisible", "Delayed")
         )
         return MessageCounts(waiting=visible, under_way=taken + delayed)
 

@@ -88,9 +88,9 @@ def delete_link(call: Call, kind: str, name: str) -> Reply:
     if not for_api.links().remove(found):
         raise not_found("link")
     # A link that is gone cannot be removed again.
-    said, owner = {"name": found.name}, found.merchant_id
+    details, owner = {"name": found.name}, found.merchant_id
     trail.note_or_report(
-        action_on(Did.UNLINKED, found.name, admin_id=admin, time=instant(call.now), merchant_id=owner, details=said)
+        action_on(Did.UNLINKED, found.name, admin_id=admin, time=instant(call.now), merchant_id=owner, details=details)
     )
     logger.info("unlinked", link=found.name, merchant_id=found.merchant_id, admin_id=admin)
     return _answer(call, found)
@@ -100,11 +100,11 @@ def delete_link(call: Call, kind: str, name: str) -> Reply:
 def names(call: Call) -> Reply:
     """Return the names of up to 100 merchants with one read; merchants without a name are omitted."""
     found = for_api.links().of_merchants(merchants_asked(call.json_object()))
-    said = {
+    by_merchant = {
         merchant: {"shown": shown(named), "names": [{"name": name, "label": named[name]} for name in sorted(named)]}
         for merchant, named in found.items()
     }
-    return Reply(body=json_text({"names": said}, call.meta()))
+    return Reply(body=json_text({"names": by_merchant}, call.meta()))
 
 
 def _of_merchant(call: Call, text: str) -> Reply:

@@ -145,8 +145,8 @@ def _why(attributes: Mapping[str, str], content: Mapping[str, Any], pointer: Poi
     if "code" in attributes:
         return attributes["code"], attributes.get("reason", "")
     if "ERROR_CODE" in attributes or "RULE_ARN" in attributes:
-        said = " ".join(filter(None, (attributes.get("ERROR_CODE"), attributes.get("ERROR_MESSAGE"))))
-        return CODE_UNDELIVERED, f"the bus could not deliver it: {said or 'no reason given'}"
+        cause = " ".join(filter(None, (attributes.get("ERROR_CODE"), attributes.get("ERROR_MESSAGE"))))
+        return CODE_UNDELIVERED, f"the bus could not deliver it: {cause or 'no reason given'}"
     if pointer is not None:
         condition = _text(_object(content, "requestContext").get("condition")) or "no reason given"
         return CODE_RECORDS_UNPROCESSED, f"{pointer.records} records of the stream were given up: {condition}"

@@ -63,8 +63,8 @@ def compared(
     elif walk.intact and walk.last is not None:
         if account.hash != walk.last.hash:
             walk.report(Drift.ACCOUNT_HASH, last, "the account does not hold the newest transaction's hash")
-        for kind, name, said, proven in _differences(walk, account, walk.last):
-            walk.report(kind, last, f"the account's {name} is {said}, its ledger says {proven}")
+        for kind, name, actual, proven in _differences(walk, account, walk.last):
+            walk.report(kind, last, f"the account's {name} is {actual}, its ledger says {proven}")
         if account.updated_at < walk.last.created_at:
             walk.report(
                 Drift.ACCOUNT_TIME,
@@ -171,10 +171,10 @@ def _differences(walk: Walk, account: Account, last: Transaction) -> Iterator[tu
         (Drift.ACCOUNT_BALANCE, "balance", account.balance, last.balance_after)
     ]
     for kind in Kind:
-        said, proven = account.totals.get(kind, Total()), walk.totals.get(kind, Total())
+        actual, proven = account.totals.get(kind, Total()), walk.totals.get(kind, Total())
         name = f"{kind.transaction_type} {kind.direction}"
-        pairs.append((Drift.ACCOUNT_COUNTER, f"count of {name}", said.count, proven.count))
-        pairs.append((Drift.ACCOUNT_COUNTER, f"credits of {name}", said.credits, proven.credits))
+        pairs.append((Drift.ACCOUNT_COUNTER, f"count of {name}", actual.count, proven.count))
+        pairs.append((Drift.ACCOUNT_COUNTER, f"credits of {name}", actual.credits, proven.credits))
     pairs += [
         (Drift.ACCOUNT_COUNTER, "total shortfall", account.total_shortfall, walk.total_shortfall),
         (Drift.ACCOUNT_COUNTER, "debt", account.debt, walk.debt),
@@ -214,8 +214,8 @@ def _compare_crossings(walk: Walk, account: Account, last: Transaction, carried:
     )
     if of_newest == newest.crossings:
         return
-    said, derived = (
+    actual, derived = (
         ", ".join(crossing.type for crossing in crossings) or "nothing" for crossings in (of_newest, newest.crossings)
     )
-    detail = f"the account carries {said}, its newest transaction crossed {derived}"
+    detail = f"the account carries {actual}, its newest transaction crossed {derived}"
     walk.report(Drift.CROSSING_WRONG, last.sequence, detail, last.transaction_id)

@@ -150,7 +150,7 @@ def _refunded_otherwise(movement: RefundMovement, transaction: Transaction) -> s
         ("refund_amount", movement.amount, recorded_money(transaction, "refund_amount")),
         ("order_total", movement.order_total, recorded_money(transaction, "order_total")),
     )
-    return next((name for name, said, recorded in pairs if said != recorded), None)
+    return next((name for name, stated, recorded in pairs if stated != recorded), None)
 
 
 def _contradicted(movement: ReversalMovement | DisputeWonMovement, transaction: Transaction) -> str | None:
@@ -162,14 +162,14 @@ def _contradicted(movement: ReversalMovement | DisputeWonMovement, transaction: 
         return "dispute_id"
     if isinstance(movement, DisputeWonMovement):
         return None if transaction.metadata.get("dispute_id") == movement.dispute_id else "dispute_id"
-    said, recorded = movement.portion, Portion.recorded(transaction.metadata)
+    stated, recorded = movement.portion, Portion.recorded(transaction.metadata)
     pairs: tuple[tuple[str, object, object], ...] = (
-        ("credits", said.credits, recorded.credits),
-        ("amount", said.amount, recorded.amount),
-        ("amount_refunded", said.refunded, recorded.refunded),
-        ("payment_total", said.payment_total, recorded.payment_total),
+        ("credits", stated.credits, recorded.credits),
+        ("amount", stated.amount, recorded.amount),
+        ("amount_refunded", stated.refunded, recorded.refunded),
+        ("payment_total", stated.payment_total, recorded.payment_total),
         # By which of its names a dispute comes says nothing about what goes back.
-        ("dispute_id", said.dispute_id is None, recorded.dispute_id is None),
+        ("dispute_id", stated.dispute_id is None, recorded.dispute_id is None),
     )
     return next((name for name, one, other in pairs if one != other), None)
 

@@ -133,8 +133,8 @@ MUTANTS = (
         "the headers of a CloudEvent before its body",
         (
             ENVELOPES,
-            "        return _from_platform({**outer, **said}, reading, prefix=prefix)",
-            "        return _from_platform({**said, **outer}, reading, prefix=prefix)",
+            "        return _from_platform({**outer, **present}, reading, prefix=prefix)",
+            "        return _from_platform({**present, **outer}, reading, prefix=prefix)",
         ),
         tests="tests/unit/test_lenient.py",
     ),

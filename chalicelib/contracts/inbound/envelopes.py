@@ -85,8 +85,8 @@ def read_envelope(
         field, envelope = "type", _from_cloud_event(fields, reading, prefix="")
     elif subject is not None and fields.get("event_type", subject) == subject:
         attributes = headers or {}
-        said = _of_merchant(fields, attributes.get("subject"))
-        field, envelope = "event_type", _under(subject, said, reading, prefix="", named=_named(attributes))
+        payload = _of_merchant(fields, attributes.get("subject"))
+        field, envelope = "event_type", _under(subject, payload, reading, prefix="", named=_named(attributes))
     else:
         field, envelope = "event_type", _from_platform(fields, reading, prefix="")
     if subject not in (None, envelope.event_type):
@@ -216,8 +216,8 @@ def _under(
     outer = {"event_type": event_type, **(named or {})}
     outer["occurred_at"] = outer.pop("timestamp", None) or time
     if bodies or "event_type" in fields:
-        said = {name: value for name, value in fields.items() if value != ""}
-        return _from_platform({**outer, **said}, reading, prefix=prefix)
+        present = {name: value for name, value in fields.items() if value != ""}
+        return _from_platform({**outer, **present}, reading, prefix=prefix)
     return validated(Envelope, {**outer, "payload": fields}, reading=reading)
 
 
