@@ -230,7 +230,7 @@ class Settings:
             debt_owed=read.choice("REVERSAL_DEBT", ("owed", "forgiven")) == "owed",
             lapsing=Lapsing.read(read),
             ground_retry_seconds_min=read.whole("GROUND_RETRY_SECONDS_MIN", 1, most=_DAY_SECONDS),
-            # SQS hides a message for twelve hours at the most.
+            # SQS hides a message for twelve hours at most.
             ground_retry_seconds_max=read.whole("GROUND_RETRY_SECONDS_MAX", 900, most=_DAY_SECONDS // 2),
             ground_retry_seconds_total=read.whole("GROUND_RETRY_SECONDS_TOTAL", 3600),
             plugin_status_cache_ttl=read.whole("PLUGIN_STATUS_CACHE_TTL", 15, most=_DAY_SECONDS),

@@ -71,7 +71,7 @@ def put_link(call: Call, kind: str, name: str) -> Reply:
         )
     account = for_api.history().account(merchant)
     if account is not None and account.closed:
-        # A shop that is linked again has come back: whoever opens an account that is there gets no second trial.
+        # A shop that is linked again has come back: opening an existing account gives no second trial.
         opening = {"event_type": MERCHANT_CREATED, "payload": {"merchant_id": merchant}}
         send_to_inbox(json.dumps({**opening, "correlation_id": call.correlation_id}))
     for_desk.note(

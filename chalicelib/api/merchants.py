@@ -66,7 +66,7 @@ def plugin_status(call: Call, merchant_id: str) -> Reply:
     _count([status])
     headers = {"Cache-Control": cache_control(status)}
     more: dict[str, int | None] = {}
-    # Whoever may not have the days gets the same answer as whoever does not ask for them, byte for byte.
+    # A page that may not show the days gets the same answer as without the parameter, byte for byte.
     if call.parameters.get("days_left") == ["1"] and merchant in settings().widget_days_left:
         more["days_left"] = _days_left(status, merchant, call.now)
     if (tag := entity_tag(status, more)) is not None:

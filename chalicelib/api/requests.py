@@ -29,7 +29,7 @@ CORRELATION_ID_LENGTH_MAX = 255
 
 _TRACE = re.compile(rf"[ -~]{{1,{CORRELATION_ID_LENGTH_MAX}}}")
 _PRINTABLE = re.compile(rf"[ -~]{{1,{IDEMPOTENCY_KEY_LENGTH_MAX}}}")
-# What a gateway may have put for bytes that were no UTF-8; whoever means this character writes it as an escape.
+# A gateway may have put it in place of bytes that were not UTF-8; a sender that means this character escapes it.
 _REPLACED = "\N{REPLACEMENT CHARACTER}"
 _WHOLE_DIGITS_MAX = 10
 _QUALITY = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?", re.ASCII)
@@ -221,7 +221,7 @@ class Call:
 
 
 def required_key(key: str | None) -> str:
-    """Return the key that signs cursors; raises `CURSOR_INVALID` where there is none."""
+    """Return the key that signs cursors; raises `CURSOR_INVALID` if there is none."""
     if key is None:
         raise Problem(Refusal.CURSOR_INVALID, "Cursors are not available here.", details={"field": "cursor"})
     return key

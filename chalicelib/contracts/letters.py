@@ -127,7 +127,7 @@ class Letter:
             put_back_with={
                 **dict(kept[: _ATTRIBUTES_MAX - 2]),
                 "redriven": str(redriven + 1),
-                # A waiting time begins anew, so it is not `first_seen`, from which that is counted.
+                # The waiting time starts again, so it is not `first_seen`, from which that time is counted.
                 **({"seen_since": first_seen} if first_seen else {}),
             },
         )

@@ -73,7 +73,7 @@ def _shop_id(value: Any) -> str:
 
 
 empty_is_none = BeforeValidator(lambda value: None if value == "" else value)
-"""For a field that may be null and keys nothing: an empty text is none, too."""
+"""For a field that may be null and is no part of a key: an empty text counts as null."""
 
 
 def other_names(read: Callable[[Any], str]) -> BeforeValidator:

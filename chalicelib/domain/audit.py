@@ -94,7 +94,7 @@ def rebuilt(walk: Walk, known: Account | None, *, now: Instant) -> Account:
         threshold = last.threshold
     # As with a changed threshold: what this write carries is not what the newest transaction crossed.
     time = later_than(last.created_at, now=now)
-    # At once, so that whoever knows the settings computes when what falls due next; and not after an end.
+    # Due at once, so that `post_due`, which knows the settings, computes what falls due next; not after an end.
     due_at = min([time, *_ends(walk.lots, walk.freeze)])
     return replace(
         account,

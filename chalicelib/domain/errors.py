@@ -14,7 +14,7 @@ from enum import StrEnum
 class Code(StrEnum):
     """Why a movement was not posted; the `code` of problem bodies and dead letters."""
 
-    # The form of an event or request is wrong, whoever reads it.
+    # The form of an event or request is wrong.
     NOT_JSON = "not_json"
     TOO_LARGE = "too_large"
     DUPLICATE_FIELD = "duplicate_field"

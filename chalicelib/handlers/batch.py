@@ -224,7 +224,7 @@ class Batch:
         )
 
     def _write_rest(self, event: Event, outcomes: Sequence[Outcome]) -> list[Rejected | RetryLater]:
-        """Write what an event reports besides its movements: names, and that the shop has gone or is back.
+        """Write what an event reports besides its movements: names, and that the shop removed the app or is back.
 
         `outcomes` are those of its movements. Returns what was not written, and why.
         """

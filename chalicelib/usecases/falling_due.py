@@ -21,13 +21,13 @@ LOOK_BACK = timedelta(days=40)
 HELD_BACK = timedelta(hours=24)
 """How far at most an account that cannot be written holds back the mark: every call looks at each hour since then."""
 KEPT_EVERY = timedelta(hours=12)
-"""A call that catches up keeps its mark each time it has gone over so many hours of the index."""
+"""A call that catches up stores its mark each time it has read this many hours of the index."""
 AT_ONCE = 200
 """Accounts that are read and posted together."""
 PENDING_MAX = 1000
-"""Accounts at which a reader stops looking for what is due."""
+"""The number of due accounts at which a reader stops."""
 PENDING_SINCE = timedelta(minutes=15)
-"""What was due longer ago, and in an earlier hour, readers do not look for: the sweep's alarm has gone off."""
+"""Readers ignore what was due longer ago, in an earlier hour: then the alarm on the sweep has fired."""
 SWEEP_MARGIN_SECONDS = 8.0
 """The last seconds of a call are for ending: no accounts are begun in them."""
 

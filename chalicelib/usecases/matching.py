@@ -188,7 +188,7 @@ def recorded_total(transaction: Transaction) -> Decimal | None:
 
 
 def refunded_here(transaction: Transaction, total: Decimal | None) -> Decimal | None:
-    """Return the money that went back of the order, None if the ledger does not hold it."""
+    """Return the refunded money of the order, None if the ledger does not have it."""
     if transaction.tally is None or not transaction.tally.count:
         return Decimal(0)
     return total if transaction.tally.full else transaction.tally.money

@@ -76,7 +76,7 @@ class Posting:
             self._read(works, time.now())
         except RetryLater as error:
             return [[error] * len(request) for request in requests]
-        except Exception as error:  # noqa: BLE001 - the cause travels with the outcome to whoever reports it
+        except Exception as error:  # noqa: BLE001 - the cause is in the outcome, and its reader reports it
             return [[internal(error)] * len(request) for request in requests]
         self._side_by_side(works, time)
         outcomes: list[list[Outcome]] = [[] for _ in requests]

@@ -22,7 +22,7 @@ from chalicelib.usecases.checking import Check, check
 OVERLAP = timedelta(hours=1)
 """How long before the last sweep's start a change still counts: clocks differ, and writes were in progress."""
 ROTATION_DAYS = 30
-"""Within so many daily sweeps every account is walked, changed or not."""
+"""Within this many daily sweeps every account is walked, changed or not."""
 UNCHANGED_TRANSACTIONS_MAX = 100_000
 """Transactions of unchanged accounts that a sweep walks besides: a small ledger is walked whole every day."""
 TRANSACTIONS_SCANNED_MAX = 1_000_000

@@ -1,9 +1,9 @@
 """The last known plugin statuses of all containers, in Redis (contract, section 6): one text a merchant.
 
-`12 enabled 2025-06-01T12:00:00.000Z`: the account's version, its status, and when that was last known to hold. Only a
-newer version replaces it, or the same one seen again later, so that the order of writes does not matter. A reader
-computes its age from that time; Redis drops it when it is too old to be of use. A second time, if there is
-one, is when time alone may change the status: Redis drops it then at the latest.
+`12 enabled 2025-06-01T12:00:00.000Z`: the account's version, its status, and when that was last known to be true. Only
+a newer version replaces it, or the same one seen again later, so that the order of writes does not matter. A reader
+computes its age from that time; Redis drops it when it is too old to be of use. A second time, if there is one, is when
+time alone may change the status: Redis drops it then at the latest.
 """
 
 from collections.abc import Callable, Iterable, Mapping

@@ -1,4 +1,4 @@
-"""Sentences about levels and grace, for whoever reads why a plugin is on or off."""
+"""Sentences about levels and grace, for the story of why a plugin is on or off."""
 
 from collections.abc import Mapping
 from typing import Final

@@ -169,7 +169,7 @@ _SWITCHED: Final[Mapping[CrossingType, tuple[bool, str]]] = {
     CrossingType.FROZEN: (False, "Account frozen"),
     CrossingType.UNFROZEN: (True, "Account unfrozen"),
 }
-"""What switched the plugin beside the balance: whether it is on by that, and the reason that its event names."""
+"""What switches the plugin besides the balance: whether it is then on, and the reason in its event."""
 _DETAILED: Final[Mapping[CrossingType, Callable[..., Payload]]] = {
     CrossingType.EXPIRING: CreditsExpiring,
     CrossingType.LEVEL_CROSSED: LevelCrossed,

@@ -15,7 +15,7 @@ from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.ids import payment_id_length_max
 
 TEXT_LENGTH_MAX = 255
-"""Characters of a text that decides; a longer one is none, and nothing of it is kept."""
+"""The longest text in a relevant field; a longer one is invalid, and no part of it is kept."""
 ENTRIES_MAX = 10_000
 """Most entries of a list that is counted: Shopify's largest orders have some hundred lines."""
 

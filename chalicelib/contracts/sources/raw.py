@@ -34,7 +34,7 @@ _TYPES = {source: event_type for event_type, source in RAW_TYPES.items()}
 _TYPE_NAMES = ("event_type", "type", "detail-type")
 _HEADERS = ("headers", "metadata")
 _BODIES: Final = frozenset({"payload", "data", "body", "detail"})
-"""Names under which senders wrap a webhook; `body` is none that is read."""
+"""Names under which senders wrap a webhook; `body` is not read as one."""
 _ENVELOPES_MAX = 3
 """A CloudEvent around the platform's envelope around the raw message."""
 
@@ -89,7 +89,7 @@ def held_webhook(message: Message) -> RawWebhook | None:
         Rejected: it should have one and does not, or came on another subject.
     """
     body = message.body
-    # At first sight: an order is not decoded twice to find that it is none.
+    # A quick look first, so that an order is not decoded twice to find that it is not a webhook.
     if message.subject not in RAW_TYPES and ".webhook.raw" not in body and "aws.partner/" not in body:
         return None
     return from_message(read_object(body), subject=message.bound_to())
