@@ -1,6 +1,6 @@
 """The Chalice application: registers the routes and names the functions (contract, section 7).
 
-AWS calls `api.door` for a request, and a function below for everything else.
+API Gateway calls `api.door.serve`; everything else calls one of the functions below.
 
 Every function is an attribute of this module and callable as `handler(event, context)`.
 """

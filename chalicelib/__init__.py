@@ -1,16 +1,16 @@
 """The merchant credit service, as it ships.
 
-The rooms, from the inside out; imports go one way, and `lint-imports` holds them to it:
+The layers, from the inside out. Imports go one way, and `lint-imports` enforces this:
 
     domain/     what credits are and how they move: pure, standard library only
-    ports/      what the use cases need of the outside world
+    ports/      what the use cases need from outside
     usecases/   what the service does: post movements, end a message, count, reconcile, answer a status
     contracts/  the formats of events in and out, of Shopify's and Stripe's webhooks, and of the API's answers
     adapters/   DynamoDB, Redis, EventBridge, SQS, Lambda and tokens
-    wiring/     builds adapters and use cases, once a container
+    wiring/     builds adapters and use cases, once per container
     handlers/   one entry point for each function
     api/        the HTTP API: routes and their shared machinery
 
-Beside them, for all but the domain: settings.py (on first use, read by environment.py), telemetry.py (metrics and what
-a container counts), lines.py (log lines), static/ (the pages and documents that ship).
+All but the domain also use settings.py (read on first use, by environment.py), telemetry.py (metrics and a container's
+counters), lines.py (log lines) and static/ (the pages and documents that ship).
 """

@@ -26,7 +26,7 @@ _PERCENT = re.compile(r"[0-9]{1,3}(\.[0-9]{1,9})?", re.ASCII)
 
 
 class SettingError(Exception):
-    """A setting is missing or bad; the message names it and says what it takes."""
+    """A setting is missing or invalid; the message names it and the values that it accepts."""
 
 
 class Text:
@@ -36,12 +36,12 @@ class Text:
         self.name = name
 
     def __get__(self, group: "Group", owner: type["Group"]) -> str:
-        """Return the text as the environment has it, empty where it is not set."""
+        """Return the text from the environment, empty if it is not set."""
         return group.texts[self.name]
 
 
 class Required(Text):
-    """A text of a group that whoever reads it cannot do without.
+    """A text of a group without which its reader cannot work.
 
     Raises:
         SettingError: on reading, it is not set.
@@ -78,20 +78,20 @@ class Group:
 
 
 def present(name: str, text: str) -> str:
-    """Return a text that must not be empty; raises `SettingError` with the setting's name where it is."""
+    """Return a text that must not be empty; raises `SettingError` with the setting's name if it is."""
     if not text:
         raise SettingError(f"{name} is not set: this function cannot work without it")
     return text
 
 
 class Reader:
-    """Reads one environment. Every method raises `SettingError`, by name, for a setting that is not what it takes."""
+    """Reads one environment. Every method raises `SettingError` with the name of a setting that is invalid."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
 
     def text(self, name: str) -> str:
-        """Return a text without the spaces around it, empty where it is not set."""
+        """Return a text without surrounding spaces, empty if it is not set."""
         return self._environment.get(name, "").strip()
 
     def whole(self, name: str, default: int, *, most: int = CREDITS_MAX) -> int:
@@ -142,7 +142,7 @@ class Reader:
         return Decimal(text)
 
     def log_level(self) -> None:
-        """Raise `SettingError` for a level that is none; Powertools reads it itself."""
+        """Raise `SettingError` if the log level does not exist; Powertools reads the setting itself."""
         text = self.text("LOG_LEVEL")
         if text and text.upper() not in LEVELS:
             raise SettingError(f"LOG_LEVEL is {text!r}: it takes {', '.join(LEVELS)}")

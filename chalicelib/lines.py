@@ -1,4 +1,4 @@
-"""Log lines in the form of Powertools' Logger, written with a tenth of its CPU and none of its imports.
+"""Log lines in the form of Powertools' Logger, with a tenth of its CPU and without its imports.
 
 Every call writes a line, and a new container waits for what its lines import. A test compares the lines with those that
 Powertools writes. Nothing here formats a payload: an error is written by `described`.
@@ -37,7 +37,7 @@ class Lines:
             self._write("INFO", message, fields, None)
 
     def warning(self, message: str, *, exc_info: bool | BaseException | None = None, **fields: Any) -> None:
-        """Write what somebody may have to look at."""
+        """Write something that may need attention."""
         if LEVELS[self.level] <= 30:  # noqa: PLR2004 - its own level
             self._write("WARNING", message, fields, _error(exc_info))
 
@@ -53,13 +53,13 @@ class Lines:
 
     def _write(self, level: str, message: str, fields: dict[str, Any], error: BaseException | None) -> None:
         caller = sys._getframe(2)  # noqa: SLF001 - as logging finds it
-        said = {name: value for name, value in fields.items() if value is not None}
+        present = {name: value for name, value in fields.items() if value is not None}
         if error is not None:
-            said["exception"] = described(error)
-            said["exception_name"] = type(error).__name__
+            present["exception"] = described(error)
+            present["exception_name"] = type(error).__name__
         if traced := os.environ.get("_X_AMZN_TRACE_ID"):
-            said["xray_trace_id"] = traced.split(";")[0].replace("Root=", "")
-        more = "," + _encode(said)[1:] if said else "}"
+            present["xray_trace_id"] = traced.split(";")[0].replace("Root=", "")
+        more = "," + _encode(present)[1:] if present else "}"
         stream = self.stream or sys.stdout
         line = (
             f'{{"level":"{level}","location":"{caller.f_code.co_name}:{caller.f_lineno}",'
@@ -83,9 +83,9 @@ class Lines:
 
 
 def described(error: BaseException) -> str:
-    """Return an error with its frames, then what caused it, latest first; its words only where they cannot hold a body.
+    """Return an error with its frames, then its causes, latest first; its text only if that cannot quote a body.
 
-    A KeyError, a failed conversion or pydantic's own words quote the value that they met.
+    The texts of a KeyError, a failed conversion and pydantic's errors quote the value.
     """
     parts: list[str] = []
     seen: set[int] = set()

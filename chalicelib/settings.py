@@ -23,7 +23,7 @@ _DAY_SECONDS = 86_400
 
 
 class Webhooks(Group):
-    """What webhooks of Shopify and Stripe are checked with: parameters or secrets that hold secrets, a line each."""
+    """How webhooks of Shopify and Stripe are verified: the parameters or secrets with their secrets, one a line."""
 
     shopify_secret_parameter = Text("SHOPIFY_SECRET_PARAMETER")
     stripe_secret_parameter = Text("STRIPE_SECRET_PARAMETER")
@@ -53,7 +53,7 @@ class Queues(Group):
 
 
 class Functions(Group):
-    """The functions that others invoke."""
+    """The functions that other functions invoke."""
 
     adjust = Required("ADJUST_FUNCTION")
     threshold = Required("THRESHOLD_FUNCTION")
@@ -85,7 +85,7 @@ class Bus(Group):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Jwt:
-    """What bearer tokens are verified with."""
+    """How bearer tokens are verified."""
 
     algorithm: str
     issuer: str
@@ -98,7 +98,7 @@ class Jwt:
 
     @classmethod
     def read(cls, reader: Reader) -> Self:
-        """Return these settings as they are set, whether they go together or not: see `checked`."""
+        """Return these settings, without checking whether they are consistent: see `checked`."""
         return cls(
             algorithm=reader.text("JWT_ALGORITHM"),
             issuer=reader.text("JWT_ISSUER"),
@@ -111,7 +111,7 @@ class Jwt:
         )
 
     def checked(self) -> Self | None:
-        """Return these settings, None where none of them is set: every token is refused then.
+        """Return these settings; None if none of them is set: then every token is refused.
 
         Raises:
             SettingError: only a part of them is set, or they contradict each other.
@@ -230,7 +230,7 @@ class Settings:
             debt_owed=read.choice("REVERSAL_DEBT", ("owed", "forgiven")) == "owed",
             lapsing=Lapsing.read(read),
             ground_retry_seconds_min=read.whole("GROUND_RETRY_SECONDS_MIN", 1, most=_DAY_SECONDS),
-            # SQS hides a message for twelve hours at the most.
+            # SQS hides a message for twelve hours at most.
             ground_retry_seconds_max=read.whole("GROUND_RETRY_SECONDS_MAX", 900, most=_DAY_SECONDS // 2),
             ground_retry_seconds_total=read.whole("GROUND_RETRY_SECONDS_TOTAL", 3600),
             plugin_status_cache_ttl=read.whole("PLUGIN_STATUS_CACHE_TTL", 15, most=_DAY_SECONDS),

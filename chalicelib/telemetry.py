@@ -1,4 +1,4 @@
-"""Log lines and metrics: one line a call, and one for each message that did not simply go through.
+"""Log lines and metrics: one line per call, and one for each message that was not simply posted.
 
 No payload, token or name of a person is ever logged: keys, merchants, codes and counts are. A counter goes to
 CloudWatch by way of the log, and to /metrics by way of the container's counters (`CounterWriter`).
@@ -26,7 +26,7 @@ def sample(name: str, labels: Mapping[str, str] | None = None) -> Sample:
 
 
 def name_and_labels(key: str) -> tuple[str, dict[str, str]]:
-    """Return what `sample` made a key of."""
+    """Return the name and labels of a key that `sample` made."""
     name, *labels = key.split("|")
     return name, dict(label.split("=", 1) for label in labels)
 
@@ -37,7 +37,7 @@ def over_labels(values: Mapping[str, float], name: str) -> int:
 
 
 class Counters:
-    """Counters that only grow. While `urgent`, the table must have them before the call answers."""
+    """Counters that only grow. While `urgent`, they must be in the table before the call answers."""
 
     def __init__(self) -> None:
         self.urgent = False
@@ -86,7 +86,7 @@ def count(name: str, value: int, dimensions: Mapping[str, str] | None = None) ->
 
 
 def count_parked(code: str) -> None:
-    """Count a message that was parked, so that /metrics has it by the end of this call.
+    """Count a parked message; /metrics has it by the end of this call.
 
     Somebody has to look at each of them, and a container's last calls may be those that parked (contract, section 19).
     """
@@ -162,7 +162,7 @@ class CounterStore(Protocol):
 class CounterWriter:
     """Writes a container's counters into their store; `written_at` is in seconds of the monotonic clock.
 
-    The store is asked for on each write; None: there is none, and only CloudWatch gets the counters.
+    The store is requested on each write; if it is None, only CloudWatch gets the counters.
     """
 
     def __init__(self, counted: Counters, store: Callable[[], CounterStore | None]) -> None:

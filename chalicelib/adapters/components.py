@@ -1,6 +1,6 @@
 """The components that the service depends on, each checked once, in parallel, within a few seconds.
 
-The checks need no right that the API does not have anyway: a key that no table holds, a ping, the heartbeat.
+The checks need only rights that the API has anyway: they read a missing key, ping Redis and read the heartbeat.
 """
 
 import time

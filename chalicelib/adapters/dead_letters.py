@@ -1,8 +1,8 @@
 """Parked messages: listed, read, put back to where they came from, and removed.
 
-A queue cannot be browsed. A look receives messages, which hides them from everybody else until the look releases them
-(`HOLD_SECONDS` at most). Two looks at the same moment share the letters between them, so a `Listing` has the queues'
-own counts beside the letters it holds.
+A queue cannot be browsed. A look receives messages, which hides them from all other readers until the look releases
+them (`HOLD_SECONDS` at most). Two looks at the same time each get a part of the letters, so a `Listing` has the queues'
+own counts beside its letters.
 
 **The id of a letter** is its message id in the dead-letter queue: it stays the same for as long as the message is
 parked. A message that was put back and is parked again is another letter, with another id and a higher `redriven`.
@@ -38,16 +38,16 @@ _NOTHING: _First = lambda _: None  # noqa: E731 - a default of three methods
 
 
 class NotRedrivable(Exception):  # noqa: N818 - named by what the letter is
-    """The letter holds nothing that could be put back. The text gives the reason, and what to do instead."""
+    """The letter contains nothing that could be put back. The text gives the reason, and what to do instead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
     """Letters, the newest first.
 
-    `counted` is the queues' own count (SQS: approximately), `matched` how many were like those requested.
-    If `counted` is higher than the number of letters looked at, somebody else is looking; then, and where time ran out,
-    the listing is not `whole`: letters newer than those in it may be parked.
+    `counted` is the queues' own count (SQS: approximately), `matched` the number of matching letters. If `counted` is
+    higher than the number of letters received, another look holds some. Then, or if time ran out, the listing is not
+    `whole`: newer letters than those in it may be parked.
     """
 
     letters: tuple[Letter, ...]
@@ -58,7 +58,7 @@ class Listing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """Letters of one code and merchant, None where they name none: how many, and when they were parked."""
+    """Letters with the same code and merchant (None: they have none): how many, and when they were parked."""
 
     code: str
     merchant_id: MerchantId | None
@@ -69,7 +69,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Groups:
-    """Groups of letters, the largest first; not `whole` where more are parked than were looked at."""
+    """Groups of letters, the largest first; not `whole` if more are parked than were received."""
 
     groups: tuple[Group, ...]
     whole: bool
@@ -77,7 +77,7 @@ class Groups:
 
 @dataclass(slots=True)
 class _Tally:
-    """What a look has counted: what the queues say they hold, letters seen, and those like the ones requested."""
+    """The counts of a look: the queues' own counts, the letters received, and the matching ones."""
 
     counted: int = 0
     seen: int = 0
@@ -121,7 +121,7 @@ class DeadLetters:
     ) -> Listing:
         """Return the newest letters that match, up to `wanted` of those `before` a position; release what was seen.
 
-        A queue has no order, so all of it is looked at, for so many `seconds` at the most.
+        A queue has no order, so all of it is received, for at most this many `seconds`.
         """
         tally = _Tally()
         found = tally.matched(filter(matching, self._all(parkings, tally, time.monotonic() + seconds)))
@@ -170,7 +170,7 @@ class DeadLetters:
             return letter
 
     def remove(self, letter_id: str, *, seconds: float, first: _First = _NOTHING) -> Letter | None:
-        """Remove a letter that is settled in another way, and return it; None if there is none.
+        """Delete a letter that is settled in another way, and return it; None if there is none.
 
         `first` is called with it before: what it raises leaves the letter parked.
 
@@ -225,7 +225,7 @@ class DeadLetters:
     ) -> Groups:
         """Return how many letters that match have which code and merchant, the largest group first.
 
-        Looks for so many `seconds` at the most.
+        Receives for at most this many `seconds`.
         """
         tally = _Tally()
         found: dict[tuple[str, MerchantId | None], list[Letter]] = {}
@@ -302,13 +302,13 @@ class DeadLetters:
         """Return the queue's own count of letters: available ones, and those hidden by a look."""
         names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         with transient_faults("the queue"):
-            said = self._sqs.get_queue_attributes(QueueUrl=queue.queue_url, AttributeNames=names)["Attributes"]
-        visible, held = (int(said[name]) for name in names)
+            attributes = self._sqs.get_queue_attributes(QueueUrl=queue.queue_url, AttributeNames=names)["Attributes"]
+        visible, held = (int(attributes[name]) for name in names)
         return visible, held
 
 
 def _as_seen(letter: Letter) -> tuple[str, str | None, int]:
-    """Return what identifies a letter: a message that was put back carries how often, a record does not."""
+    """Return what identifies a letter: a message counts how often it was put back, a record does not."""
     redriven = 0 if letter.parking is Parking.STREAM else letter.redriven
     return sha256(letter.body.encode(errors="surrogatepass")).hexdigest(), letter.function, redriven
 

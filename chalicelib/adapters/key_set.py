@@ -1,7 +1,7 @@
 """The identity provider's key set (RFC 7517), by which tokens signed with RS256 and ES256 are verified.
 
-Whatever happens to the provider, the last set that held a usable key is used for a day: a reset connection, a page of
-HTML, a set without keys and an answer that never ends are one and the same failure.
+Whatever happens to the provider, the last set with a usable key is used for a day: a reset connection, a page of HTML,
+a set without keys and an endless answer all count as the same failure.
 """
 
 import json

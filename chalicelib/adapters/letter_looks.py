@@ -77,7 +77,7 @@ class Look:
                 yield Letter.from_message(message, self.queue.parking)
 
     def delete(self, letter: Letter) -> None:
-        """Take the letter out of its queue."""
+        """Delete the letter from its queue."""
         with transient_faults("the queue"):
             self._sqs.delete_message(QueueUrl=self.queue.queue_url, ReceiptHandle=letter.receipt_handle)
         self._deleted.add(letter.letter_id)
@@ -111,8 +111,8 @@ class Look:
 def found_in(looks: Sequence[Look], letter_id: str) -> tuple[Look, Letter] | None:
     """Return the letter with this id and the look that holds it, None if no queue has it.
 
-    The queues are asked without a wait first. Only a long poll reaches all servers of a queue, and it lasts its whole
-    time where there is nothing: so they are asked side by side then.
+    The queues are first polled without a wait. Only a long poll reaches all servers of a queue, and it takes its full
+    time if nothing is there; so the long polls run in parallel.
 
     Raises:
         RetryLater: a queue did not answer, or time ran out before all letters were seen.

@@ -1,6 +1,6 @@
 """The files of shops' orders in a bucket, the reports about them, and a comparison that was not finished.
 
-A file is done when its report is there. A report's name has the file's version: a file that is replaced is another.
+A file is done when its report exists. A report's name contains the file's version, so a replaced file is a new one.
 """
 
 from collections.abc import Iterator
@@ -119,17 +119,17 @@ class OrderFeed:
         return any(one["Key"] == name for one in self._listed(name, at_once=1))
 
     def _listed(self, prefix: str, *, at_once: int = 1_000) -> Iterator[Any]:
-        behind: dict[str, Any] = {}
+        start: dict[str, Any] = {}
         seen = 0
         while seen < FILES_MAX:
             with transient_faults("the feed"):
-                page = self._client.list_objects_v2(Bucket=self._bucket, Prefix=prefix, MaxKeys=at_once, **behind)
+                page = self._client.list_objects_v2(Bucket=self._bucket, Prefix=prefix, MaxKeys=at_once, **start)
             for one in page.get("Contents", ()):
                 seen += 1
                 yield one
             if not page.get("IsTruncated") or at_once == 1:
                 return
-            behind = {"ContinuationToken": page["NextContinuationToken"]}
+            start = {"ContinuationToken": page["NextContinuationToken"]}
 
 
 def _has_orders(file: FeedFile) -> bool:

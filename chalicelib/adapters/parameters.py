@@ -1,4 +1,4 @@
-"""Secrets by name: an SSM parameter or, where there is none of that name, a secret.
+"""Secrets by name: an SSM parameter or, if there is none with that name, a secret.
 
 Cached for a while, and longer when the stores cannot be reached: a key that was valid remains valid.
 """
@@ -75,7 +75,7 @@ def signing_secrets(text: str, name: str) -> tuple[str, ...]:
     """Return the secrets that the parameter or secret `name` holds, a line each.
 
     Raises:
-        SettingError: a line holds something else than one secret.
+        SettingError: a line is not exactly one secret.
     """
     secrets = tuple(line.strip() for line in text.splitlines() if line.strip())
     if any(len(secret) < SIGNING_SECRET_LENGTH_MIN or len(secret.split()) > 1 for secret in secrets):

@@ -23,7 +23,7 @@ class MessageCounts(NamedTuple):
 
 
 class Later(NamedTuple):
-    """A message for a queue that hands it out after a delay, 0 to 900 seconds."""
+    """A message for a queue that delivers it after a delay of 0 to 900 seconds."""
 
     body: str
     attributes: Mapping[str, str | None]
@@ -62,7 +62,7 @@ class Queues:
 
     def waiting(self, queue_url: str) -> MessageCounts:
         """Return the queue's own count of messages."""
-        said: Mapping[str, str] = self._client.get_queue_attributes(
+        attributes: Mapping[str, str] = self._client.get_queue_attributes(
             QueueUrl=queue_url,
             AttributeNames=[
                 "ApproximateNumberOfMessages",
@@ -71,7 +71,7 @@ class Queues:
             ],
         ).get("Attributes", {})  # type: ignore[assignment]
         visible, taken, delayed = (
-            int(said.get(f"ApproximateNumberOfMessages{which}", "0")) for which in ("", "NotVisible", "Delayed")
+            int(attributes.get(f"ApproximateNumberOfMessages{which}", "0")) for which in ("", "NotVisible", "Delayed")
         )
         return MessageCounts(waiting=visible, under_way=taken + delayed)
 
@@ -124,5 +124,5 @@ def _entry(place: int, message: Later) -> "SendMessageBatchRequestEntryTypeDef":
 
 
 def printable(text: str) -> str:
-    """Return the text as an attribute may hold it: printable and bounded."""
+    """Return the text as an attribute accepts it: printable and bounded."""
     return "".join(sign if sign.isprintable() else "?" for sign in text[:ATTRIBUTE_LENGTH_MAX])

@@ -1,4 +1,4 @@
-"""New versions of the functions, called before anybody else calls them, and CodeDeploy, which waits for the result."""
+"""Calls new versions of the functions before any other caller, and reports the result to CodeDeploy."""
 
 import base64
 import binascii
@@ -89,10 +89,10 @@ class CodeDeploy:
         self._client = client
 
     def report(self, deployment_id: str, execution_id: str, *, passed: bool) -> None:
-        """Report the result of a deployment's hook, without which the deployment does not go on.
+        """Report the result of a deployment's hook; the deployment waits for it.
 
         Raises:
-            ClientError, BotoCoreError: CodeDeploy did not take it.
+            ClientError, BotoCoreError: CodeDeploy did not accept it.
         """
         self._client.put_lifecycle_event_hook_execution_status(
             deploymentId=deployment_id,

@@ -33,7 +33,7 @@ class SeenOrdersTable:
         return bool(added.rowcount)
 
     def stretch(self, merchant_id: MerchantId, paid_at: Instant) -> None:
-        """Stretch the merchant's span of paid orders over this time."""
+        """Extend the merchant's span of paid orders to this time."""
         self._connection.execute(
             "INSERT INTO span VALUES (?1, ?2, ?2) "
             "ON CONFLICT DO UPDATE SET first = min(first, ?2), last = max(last, ?2)",
@@ -93,12 +93,12 @@ class Scratch:
             return None
 
     def keep(self, bookmark: Bookmark) -> None:
-        """Keep the bookmark, and for good all that was kept before it."""
+        """Commit the bookmark, and everything kept before it."""
         self.connection.execute("INSERT OR REPLACE INTO bookmark VALUES (1, ?)", (json.dumps(asdict(bookmark)),))
         self.connection.commit()
 
     def undo(self) -> None:
-        """Take back what was kept after the last bookmark."""
+        """Undo what was kept after the last bookmark."""
         self.connection.rollback()
 
 

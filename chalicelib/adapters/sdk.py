@@ -1,6 +1,6 @@
 """Clients of AWS: botocore's own, from one session a container.
 
-boto3 would make the same clients and import a fifth more: resources, and transfers to S3.
+boto3 would create the same clients and import a fifth more: resources, and transfers to S3.
 """
 
 import os

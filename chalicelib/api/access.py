@@ -48,7 +48,7 @@ class Caller:
         )
 
     def name(self) -> str:
-        """Return the token's subject as it is recorded; raises `FORBIDDEN` where it cannot be."""
+        """Return the token's subject, which is recorded; raises `FORBIDDEN` if it cannot be recorded."""
         if _NAME.fullmatch(self.subject) is None:
             raise Problem(
                 Refusal.FORBIDDEN,
@@ -58,7 +58,7 @@ class Caller:
         return self.subject
 
     def require_merchant(self, merchant: str, resource: str) -> None:
-        """Raise `NOT_FOUND`, as if the `resource` did not exist, if this caller may not read the merchant's data."""
+        """Raise `NOT_FOUND`, as for a missing `resource`, if this caller may not read the merchant's data."""
         if ADMIN_SCOPE not in self.scopes and not (READ_SCOPE in self.scopes and self.merchant_id == merchant):
             raise not_found(resource)
 

@@ -122,7 +122,7 @@ def _overridden(call: Call, merchant_id: str, name: str) -> Reply:
 
 
 def _whose(call: Call, merchant_id: str) -> dict[str, str]:
-    """Return what no body can state about a change: whose account it is of, and who asks."""
+    """Return what a body must not state about a change: the account's merchant and the caller."""
     admin = call.caller.name()
     return {"merchant_id": merchant_of(merchant_id), "admin_id": admin, "correlation_id": call.correlation_id}
 

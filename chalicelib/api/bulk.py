@@ -1,7 +1,7 @@
 """The admins' routes for many adjustments at once: a file's plan, and what waits for another admin (section 17).
 
-A plan's rows are applied one by one, each by the route for adjustments under its own id: a run that broke off is run
-again.
+A plan's rows are applied one by one, each by the route for adjustments under its own id: an interrupted run can be
+repeated.
 """
 
 from chalice.app import Blueprint
@@ -80,7 +80,7 @@ def waiting(call: Call) -> Reply:
     summary="Withdraw an adjustment that waits",
 )
 def withdraw(call: Call, transaction_id: str) -> Reply:
-    """Let an adjustment wait no longer, and return it; 404 where none waits under this id."""
+    """Withdraw a waiting adjustment, and return it; 404 if none waits under this id."""
     from chalicelib.contracts.api.answers import answer_text
     from chalicelib.contracts.api.bulk import WaitingAdjustment
 

@@ -12,7 +12,7 @@ PAGE, SCRIPT, CHART, VERSION = "index.html", "console.js", "uplot.js", "version.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Console:
-    """The page, what its policy says of its style, and the scripts by name; `version` changes with any of them."""
+    """The page, the source of its style for its policy, and the scripts by name; `version` changes with any of them."""
 
     version: str
     page: str

@@ -103,7 +103,7 @@ def dead_letter_groups(call: Call) -> Reply:
 
 @routes.get("/api/v1/credits/admin/dead-letters/{letter_id}", access=Access.ADMIN, summary="One parked message")
 def dead_letter(call: Call, letter_id: str) -> Reply:
-    """Return one parked message with the whole of its body, or one that was discarded, and by whom."""
+    """Return one parked message with its whole body; or a discarded one, with who discarded it."""
     from chalicelib.contracts.api.answers import answer_text
     from chalicelib.contracts.api.dead_letters import DeadLetter
 
@@ -145,7 +145,7 @@ def redrive(call: Call, letter_id: str) -> Reply:
     "/api/v1/credits/admin/dead-letters/{letter_id}/discard", access=Access.ADMIN, summary="Discard a parked message"
 )
 def discard(call: Call, letter_id: str) -> Reply:
-    """Keep who discards a parked message and why, take it out of its queue, and return it; safe to repeat."""
+    """Record who discards a parked message and why, delete it from its queue, and return it; safe to repeat."""
     from chalicelib.contracts.api.answers import answer_text
     from chalicelib.contracts.api.dead_letters import Discarded, discard_reason, letter_action
 
@@ -186,7 +186,7 @@ def _wanted(call: Call) -> dict[str, str | None]:
 
 
 def _like(wanted: Mapping[str, str | None]) -> Callable[[Letter], bool]:
-    """Return whether a letter is of the code and merchant wanted."""
+    """Return whether a letter has the requested code and merchant."""
     return lambda letter: all(value in (None, getattr(letter, name)) for name, value in wanted.items())
 
 

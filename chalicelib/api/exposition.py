@@ -31,7 +31,7 @@ _COUNTED: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "credits_conflicts_total": ("Movements whose key is recorded with other content.", ()),
     "credits_duplicates_total": ("Movements that had been recorded before.", ()),
     "credits_orders_changed_total": ("Orders that came again with data that would be charged differently.", ()),
-    "credits_events_ignored_total": ("Orders that were ignored by rule.", ("reason",)),
+    "credits_events_ignored_total": ("Events, or parts of them, that were ignored by rule.", ("reason",)),
     "credits_fields_dropped_total": ("Fields that move nothing, could not be read and were dropped.", ("field",)),
     "credits_lost_races_total": ("Writes made again because another writer was faster.", ()),
 }

@@ -42,7 +42,7 @@ def links(call: Call) -> Reply:
     starting = call.text("starting") or ""
     after = _name_of(asked.cursor, "cursor") if asked.cursor is not None else None
     if after is not None and not after.startswith(f"{kind}:"):
-        raise bad_request("cursor", "The cursor is one of another kind.")
+        raise bad_request("cursor", "The cursor belongs to another kind of names.")
     given = starting.lower() if kind is LinkKind.SHOPIFY else starting
     page = for_api.links().page(kind, starting=given, after=after, limit=asked.limit)
     place = PagePosition.by_cursor(asked, first=after is None, more=page.last is not None, next_cursor=page.last)
@@ -58,7 +58,7 @@ def link(call: Call, kind: str, name: str) -> Reply:
 
 @routes.put(_LINK, access=Access.ADMIN, summary="Link a shop or customer to a merchant")
 def put_link(call: Call, kind: str, name: str) -> Reply:
-    """Let the name belong to a merchant, whose closed account reopens, and return the link; 409 for another's name."""
+    """Link the name to a merchant, whose closed account reopens, and return the link; 409 if another has the name."""
     admin, full = call.caller.name(), _in_path(kind, name)
     asked = call.json_object()
     merchant = merchant_of(asked["merchant_id"] if isinstance(asked.get("merchant_id"), str) else "")
@@ -71,7 +71,7 @@ def put_link(call: Call, kind: str, name: str) -> Reply:
         )
     account = for_api.history().account(merchant)
     if account is not None and account.closed:
-        # A shop that is linked again has come back: whoever opens an account that is there gets no second trial.
+        # A shop that is linked again has come back: opening an existing account gives no second trial.
         opening = {"event_type": MERCHANT_CREATED, "payload": {"merchant_id": merchant}}
         send_to_inbox(json.dumps({**opening, "correlation_id": call.correlation_id}))
     for_desk.note(
@@ -83,14 +83,14 @@ def put_link(call: Call, kind: str, name: str) -> Reply:
 
 @routes.delete(_LINK, access=Access.ADMIN, summary="Unlink a shop or customer")
 def delete_link(call: Call, kind: str, name: str) -> Reply:
-    """Let the name belong to nobody, and return the link that there was; workers forget it within five minutes."""
+    """Remove the name's link, and return it; workers forget it within five minutes."""
     admin, found = call.caller.name(), _existing(_in_path(kind, name))
     if not for_api.links().remove(found):
         raise not_found("link")
     # A link that is gone cannot be removed again.
-    said, owner = {"name": found.name}, found.merchant_id
+    details, owner = {"name": found.name}, found.merchant_id
     trail.note_or_report(
-        action_on(Did.UNLINKED, found.name, admin_id=admin, time=instant(call.now), merchant_id=owner, details=said)
+        action_on(Did.UNLINKED, found.name, admin_id=admin, time=instant(call.now), merchant_id=owner, details=details)
     )
     logger.info("unlinked", link=found.name, merchant_id=found.merchant_id, admin_id=admin)
     return _answer(call, found)
@@ -98,13 +98,13 @@ def delete_link(call: Call, kind: str, name: str) -> Reply:
 
 @routes.post("/api/v1/credits/admin/names", access=Access.ADMIN, summary="What these merchants are called")
 def names(call: Call) -> Reply:
-    """Return the names of up to 100 merchants with one read, merchants without a name left out."""
+    """Return the names of up to 100 merchants with one read; merchants without a name are omitted."""
     found = for_api.links().of_merchants(merchants_asked(call.json_object()))
-    said = {
+    by_merchant = {
         merchant: {"shown": shown(named), "names": [{"name": name, "label": named[name]} for name in sorted(named)]}
         for merchant, named in found.items()
     }
-    return Reply(body=json_text({"names": said}, call.meta()))
+    return Reply(body=json_text({"names": by_merchant}, call.meta()))
 
 
 def _of_merchant(call: Call, text: str) -> Reply:

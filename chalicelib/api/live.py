@@ -23,7 +23,7 @@ def activity_now(
     dead_letter_urls: Iterable[str],
     now: datetime,
 ) -> Activity:
-    """Return the latest figures; raises `RetryLater` when a table or a queue cannot answer."""
+    """Return the latest figures; raises `RetryLater` if a table or a queue does not answer."""
     with transient_faults("the queues"):
         read = fleet.read()
         inbox = queues.waiting(inbox_url)

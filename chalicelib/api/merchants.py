@@ -1,4 +1,4 @@
-"""The routes about merchants (contract, section 6): what each needs from a caller, and its answer.
+"""The routes about one merchant (contract, section 6): who may call each, and its answer.
 
 Heavy imports wait for the route that needs them: plugin status and health come without pydantic and PynamoDB.
 """
@@ -37,7 +37,7 @@ routes = Routes(blueprint)
 
 
 def configure(app: Chalice) -> None:
-    """Turn Chalice's own refusals (a method, a content type) into problems too, and return no traces."""
+    """Turn Chalice's own refusals (a method, a content type) into problems too, without stack traces."""
     app.debug = False
 
     @app.middleware("http")
@@ -66,7 +66,7 @@ def plugin_status(call: Call, merchant_id: str) -> Reply:
     _count([status])
     headers = {"Cache-Control": cache_control(status)}
     more: dict[str, int | None] = {}
-    # Whoever may not have the days gets the same answer as whoever does not ask for them, byte for byte.
+    # A page that may not show the days gets the same answer as without the parameter, byte for byte.
     if call.parameters.get("days_left") == ["1"] and merchant in settings().widget_days_left:
         more["days_left"] = _days_left(status, merchant, call.now)
     if (tag := entity_tag(status, more)) is not None:

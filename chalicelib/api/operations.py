@@ -32,7 +32,7 @@ def plugin_status_metrics(call: Call) -> Reply:
     return Reply(body=answers.answer_text(data, call.meta()))
 
 
-@routes.get("/api/v1/health/detailed", access=Access.OPS, summary="How does each component do?")
+@routes.get("/api/v1/health/detailed", access=Access.OPS, summary="Is each component healthy?")
 def health_detailed(call: Call) -> Reply:
     """Return each component's state and response time; 200 even if one of them fails."""
     from chalicelib.contracts.api import answers

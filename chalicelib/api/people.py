@@ -1,4 +1,4 @@
-"""The routes behind lists and charts that people look at: merchants, days, and who did what (contract, section 6)."""
+"""The routes for the lists and charts that people read: merchants, days, and who did what (contract, section 6)."""
 
 from chalice.app import Blueprint
 

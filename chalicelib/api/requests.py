@@ -29,7 +29,7 @@ CORRELATION_ID_LENGTH_MAX = 255
 
 _TRACE = re.compile(rf"[ -~]{{1,{CORRELATION_ID_LENGTH_MAX}}}")
 _PRINTABLE = re.compile(rf"[ -~]{{1,{IDEMPOTENCY_KEY_LENGTH_MAX}}}")
-# What a gateway may have put for bytes that were no UTF-8; whoever means this character writes it as an escape.
+# A gateway may have put it in place of bytes that were not UTF-8; a sender that means this character escapes it.
 _REPLACED = "\N{REPLACEMENT CHARACTER}"
 _WHOLE_DIGITS_MAX = 10
 _QUALITY = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?", re.ASCII)
@@ -105,7 +105,7 @@ class Call:
     def json_object(self) -> dict[str, Any]:
         """Return the body's JSON object; raises `Problem` (415, 400) for any other body.
 
-        A body without a content type is taken for JSON, as the gateway does.
+        A body without a content type is treated as JSON, as the gateway does.
         """
         media_type, _, parameter = self.headers.get("content-type", "application/json").partition(";")
         charset = parameter.strip().lower().removeprefix("charset=").strip('"')
@@ -165,7 +165,7 @@ class Call:
         return values[0] or None
 
     def word(self, name: str) -> str | None:
-        """Return the text of a parameter that cannot be empty, None where it is not given."""
+        """Return the text of a parameter that must not be empty, None if it is not given."""
         text = self.text(name)
         if text is None and name in self.parameters:
             raise bad_request(name, f"The parameter {name} is empty.")
@@ -182,13 +182,13 @@ class Call:
         return number
 
     def page_by_cursor(self) -> PageRequest:
-        """Return the page that is asked for of a list without numbered pages; raises `BAD_REQUEST` for a number."""
+        """Return the requested page of a list without numbered pages; raises `BAD_REQUEST` for a page number."""
         if self.text("page") is not None:
             raise bad_request("page", "This list has no numbered pages: follow next_cursor.")
         return PageRequest(limit=self.whole("limit", default=LIMIT_DEFAULT, most=LIMIT_MAX), cursor=self.text("cursor"))
 
     def choice(self, name: str, allowed: Sequence[str]) -> str | None:
-        """Return a parameter that is one of a few words, in any case."""
+        """Return a parameter that is one of these words, in upper or lower case."""
         text = self.word(name)
         if text is not None and text.upper() not in allowed:
             raise bad_request(name, f"The parameter {name} is one of {', '.join(allowed)}.")
@@ -221,7 +221,7 @@ class Call:
 
 
 def required_key(key: str | None) -> str:
-    """Return the key that signs cursors; raises `CURSOR_INVALID` where there is none."""
+    """Return the key that signs cursors; raises `CURSOR_INVALID` if there is none."""
     if key is None:
         raise Problem(Refusal.CURSOR_INVALID, "Cursors are not available here.", details={"field": "cursor"})
     return key
@@ -257,7 +257,7 @@ def _sent(event: Mapping[str, Any]) -> dict[str, str | list[str]]:
 
 
 def _trace(text: str | None) -> str | None:
-    """Return the caller's id, None for what is none: it is dropped and never cut, since half an id joins two traces."""
+    """Return the caller's id, None if it is invalid: it is dropped, not cut, since half an id may join two traces."""
     stripped = (text or "").strip()
     return stripped if _TRACE.fullmatch(stripped) else None
 

@@ -1,7 +1,7 @@
 """What every route shares: request in, answer or problem out, one log line.
 
-Whatever a route raises leaves as a problem body without internals; CORS, correlation and request id are on
-every answer. No pydantic here: a route returns its body as text.
+Every error of a route becomes a problem body without internals. Every answer has CORS headers, a correlation id and a
+request id. No pydantic here: a route returns its body as text.
 """
 
 import json
@@ -95,7 +95,7 @@ class Declared:
 class Routes:
     """Registers the routes of a blueprint. A route that declares no access is closed; `declared` lists all of them.
 
-    `resource` is what a route about a foreign merchant says does not exist.
+    `resource` is what does not exist according to the answer about another merchant.
     """
 
     def __init__(self, blueprint: Blueprint) -> None:
@@ -205,7 +205,7 @@ class Routes:
         return {"headers": headers, "multiValueHeaders": {}, "statusCode": status, "body": body}
 
     def _preflight(self, **_identifiers: str) -> Response:
-        """Answer a preflight: what a browser may send here."""
+        """Answer a preflight with what a browser may send here."""
 
         def allowed(call: Call) -> Reply:
             headers = {

@@ -1,4 +1,4 @@
-"""Notes who did what, for the routes that do it themselves (contract, section 6, "Who did what")."""
+"""Records who did what, for the routes that act themselves (contract, section 6, "Who did what")."""
 
 from chalicelib.domain.actions import Action
 from chalicelib.telemetry import logger
@@ -6,7 +6,7 @@ from chalicelib.wiring import for_desk
 
 
 def note_or_report(action: Action) -> None:
-    """Note an action that is done and cannot be repeated: what did not work is only an error in the log."""
+    """Record an action that is done and cannot be repeated; if that fails, it is only logged as an error."""
     try:
         for_desk.note(action)
     except Exception:  # noqa: BLE001 - whatever it is, the caller must not take what is done for undone

@@ -1,7 +1,7 @@
 """The routes for webhooks of Shopify and Stripe, which sign what they send (contract, section 15, point 1).
 
-A webhook is checked, cut to the fields that decide, and put into the inbox, which reads it: what is wrong with its
-content is parked there. Shopify removes a subscription whose webhooks are refused again and again.
+A webhook is verified, cut to the fields that decide, and put into the inbox. `ingest_events` reads it and parks a
+webhook with invalid content. Shopify removes a subscription whose webhooks are refused again and again.
 """
 
 from collections.abc import Callable
@@ -90,7 +90,7 @@ def send_to_inbox(message: str) -> None:
     """Put a message into the inbox, which has confirmed it when this returns.
 
     Raises:
-        RetryLater: it has not.
+        RetryLater: it was not confirmed.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 

@@ -1,4 +1,4 @@
-"""A file of adjustments: `merchant_id,credits,reason`, a row each, credits signed (contract, section 17).
+"""A file of adjustments: rows of `merchant_id,credits,reason`, credits signed (contract, section 17).
 
 A cell that cannot be read for certain is reported with its line and column, never guessed.
 """
@@ -26,7 +26,7 @@ _WHOLE = re.compile(r"[+-]?[0-9]{1,10}", re.ASCII)
 def batch_of(content: bytes) -> str:
     """Return the id of a file's batch: the same lines are the same batch, so a run can be repeated.
 
-    A mark of the encoding and the ends of lines do not count: browsers change both.
+    A byte order mark and the line endings are ignored: browsers change both.
     """
     lines = b"".join(line + b"\n" for line in content.removeprefix(BOM_UTF8).splitlines())
     return f"batch-{hashlib.sha256(lines).hexdigest()[:12]}"
@@ -36,7 +36,7 @@ def read_rows(content: bytes) -> list[AdjustmentRow | BadRow]:
     """Return the rows of a file, in their order.
 
     Raises:
-        NotOrdersError: the file is no such table, not UTF-8, or too long.
+        NotOrdersError: the file is not such a table, not UTF-8, or too long.
     """
     csv.field_size_limit(CELL_LENGTH_MAX)
     lines = enumerate(content.splitlines(keepends=True), 1)

@@ -1,4 +1,4 @@
-"""JSON objects as events and requests bring them, read strictly and without losing a digit.
+"""JSON objects of events and requests, read strictly and without losing a digit.
 
 Standard library only: routes read their bodies with it too.
 """
@@ -19,8 +19,8 @@ def read_object(text: str) -> dict[str, Any]:
     """Return the JSON object that `text` holds; a number with a point or an exponent comes as Decimal.
 
     Raises:
-        Rejected: `text` is not JSON (NaN and the like are none), nests too deep, is no object, or one of its
-            objects names a field twice: then `field` is the name as the sender wrote it.
+        Rejected: `text` is not JSON (NaN and Infinity are not), nests too deep, is not an object, or one of its
+        objects names a field twice: then `field` is the name as the sender wrote it.
     """
     try:
         fields = _DECODER.decode(text)

@@ -1,10 +1,10 @@
-"""A parked message, as its dead-letter queue hands it out: why it is there, and what it says.
+"""A parked message, as its dead-letter queue delivers it: why it is parked, and its content.
 
-A letter has its reason from whoever parked it (contract, "Retry and dead letter"): the functions write
-attributes of their own, EventBridge its error, Lambda a body that points to records of a stream, and a queue that
-gave up after too many receives nothing at all. What kind a letter is follows from its queue and from the attributes
-that our own functions write, never from the body: a sender wrote that, and it may look like anything. Standard library
-only: the command line and the API both read it.
+The reason in a letter comes from the sender that parked it (contract, "Retry and dead letter"): the functions write
+their own attributes, EventBridge its error, Lambda a body that points to records of a stream, and a queue that gave up
+after too many receives nothing at all. What kind a letter is follows from its queue and from the attributes that our
+own functions write, never from the body, which a sender wrote and which may have any form. Standard library only: the
+command line and the API both read it.
 """
 
 import dataclasses
@@ -62,9 +62,9 @@ class Pointer:
 class Letter:
     """A parked message. `code`, `reason` and the first `field` at fault say why; `body` is what came, unchanged.
 
-    `letter_id` names it for as long as it is parked. `origin` is where it came from (`nats`, `bus`, `queue`, or a
-    stream's ARN), `function` who parked a stream's record, `redriven` how often it was put back before.
-    `event_type` and `merchant_id` are what the body says of itself, None where it does not say so readably.
+    `letter_id` identifies it while it is parked. `origin` is where it came from (`nats`, `bus`, `queue`, or a stream's
+    ARN), `function` the one that parked a stream's record, `redriven` how often it was put back before. `event_type`
+    and `merchant_id` are read from the body, None if they are missing or unreadable.
     """
 
     letter_id: str
@@ -92,14 +92,14 @@ class Letter:
 
     @property
     def redrivable(self) -> bool:
-        """Whether it holds something to put back: a message, or a record and the function that could not read it."""
+        """Whether it can be put back: it has a message, or a record and the function that could not read it."""
         if self.pointer is not None or self.origin == ORIGIN_BRIDGE:
             return False
         return self.parking is not Parking.STREAM or self.function is not None
 
     @classmethod
     def from_message(cls, message: Mapping[str, Any], parking: Parking) -> Self:
-        """Return the letter of a message as SQS hands it out with all attributes."""
+        """Return the letter of a message that SQS delivered with all attributes."""
         attributes = {
             name: attribute["StringValue"]
             for name, attribute in message.get("MessageAttributes", {}).items()
@@ -132,7 +132,7 @@ class Letter:
             put_back_with={
                 **dict(kept[: _ATTRIBUTES_MAX - 2]),
                 "redriven": str(redriven + 1),
-                # A waiting time begins anew, so it is not `first_seen`, from which that is counted.
+                # The waiting time starts again, so it is not `first_seen`, from which that time is counted.
                 **({"seen_since": first_seen} if first_seen else {}),
             },
         )
@@ -150,8 +150,8 @@ def _why(attributes: Mapping[str, str], content: Mapping[str, Any], pointer: Poi
     if "code" in attributes:
         return attributes["code"], attributes.get("reason", "")
     if "ERROR_CODE" in attributes or "RULE_ARN" in attributes:
-        said = " ".join(filter(None, (attributes.get("ERROR_CODE"), attributes.get("ERROR_MESSAGE"))))
-        return CODE_UNDELIVERED, f"the bus could not deliver it: {said or 'no reason given'}"
+        cause = " ".join(filter(None, (attributes.get("ERROR_CODE"), attributes.get("ERROR_MESSAGE"))))
+        return CODE_UNDELIVERED, f"the bus could not deliver it: {cause or 'no reason given'}"
     if pointer is not None:
         condition = _text(_object(content, "requestContext").get("condition")) or "no reason given"
         return CODE_RECORDS_UNPROCESSED, f"{pointer.records} records of the stream were given up: {condition}"
@@ -159,7 +159,7 @@ def _why(attributes: Mapping[str, str], content: Mapping[str, Any], pointer: Poi
 
 
 def _pointer(content: Mapping[str, Any]) -> Pointer | None:
-    """Return what Lambda's failure destination points to, None where it cannot be read."""
+    """Return what Lambda's failure destination points to, None if it cannot be read."""
     info = _object(content, "DDBStreamBatchInfo")
     stream_arn = _text(info.get("streamArn"), most=_ARN_LENGTH_MAX)
     earliest = _time(info.get("approximateArrivalOfFirstRecord"))
@@ -171,7 +171,7 @@ def _pointer(content: Mapping[str, Any]) -> Pointer | None:
 
 
 def _time(value: object, *, later: timedelta = timedelta(0)) -> Instant | None:
-    """Return a time, so much later where it has whole seconds; None for what is none."""
+    """Return a time, moved by `later` if it has whole seconds; None if it is not a time."""
     if not isinstance(value, str):
         return None
     try:
@@ -195,7 +195,7 @@ def _event_type(content: Mapping[str, Any]) -> str | None:
 
 
 def _merchant(content: Mapping[str, Any]) -> MerchantId | None:
-    """Return the merchant that the body names, in any place that an event or a stream's record has for it."""
+    """Return the merchant in the body, from any field that an event or a stream's record has for it."""
     detail = _object(content, "detail")
     changed = _object(content, "dynamodb")
     for place in (content, detail, _object(detail, "data")):
@@ -222,5 +222,5 @@ def _object(content: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _text(value: object, *, most: int = _TEXT_LENGTH_MAX) -> str | None:
-    """Return a text that may be part of a line, None for anything else."""
+    """Return a text that may be printed within a line, None for anything else."""
     return value if isinstance(value, str) and 0 < len(value) <= most and value.isprintable() else None

@@ -1,4 +1,4 @@
-"""Names of shops and customers in events and requests, brought to the form in which links keep them."""
+"""Names of shops and customers in events and requests, normalized to the form of links."""
 
 import re
 from typing import Annotated, Any

@@ -32,7 +32,7 @@ MOMENT_FORM = {
 
 
 def moment(value: Any) -> datetime | None:
-    """Return the time that a value means, None for none: a text, or a number since 1970.
+    """Return the time of a value (a text, or a number since 1970), None if it is not a time.
 
     A text is RFC 3339 or ISO 8601 with any offset, as databases and languages write it too, RFC 1123, or a date. A time
     without an offset is UTC, a date its midnight. A number counts seconds, or milliseconds from 10^11 on.

@@ -14,7 +14,7 @@ _NAMES_OF_ORDERS = ("order_id", "id", "admin_graphql_api_id")
 
 
 def members(difference: Difference) -> dict[str, Any]:
-    """Return a difference for programs; `event` is the body of the event that corrects it, None if there is none."""
+    """Return a difference as JSON members; `event` is the body of the event that corrects it, None if there is none."""
     return {
         "kind": difference.kind.value,
         "what": difference.what,
@@ -71,7 +71,7 @@ def _refund_payload(order: SourceOrder, refund: SourceRefund) -> dict[str, Any]:
 
 
 def orders_named(body: str) -> set[str]:
-    """Return the ids that a message gives under a name of an order's, at any depth."""
+    """Return the order ids in a message, at any depth."""
     found: set[str] = set()
 
     def names(members: dict[str, Any]) -> dict[str, Any]:

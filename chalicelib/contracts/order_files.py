@@ -1,7 +1,7 @@
-"""Orders as their source has them: Shopify's own order export (CSV), unchanged, and JSON Lines.
+"""Orders of a source: Shopify's own order export (CSV), unchanged, or JSON Lines.
 
-Read line by line, whatever the size. What cannot be read for certain is reported with its line and column, never
-guessed: an id that a spreadsheet wrote as 5.1E+12 has lost its digits.
+A file of any size is read line by line. A cell that cannot be read for certain is reported with its line and column,
+never guessed: an id that a spreadsheet wrote as 5.1E+12 has lost its digits.
 """
 
 import csv
@@ -60,7 +60,7 @@ class _WrongError(Exception):
 class OrderFile:
     """The orders of a file, which is read from `chunks`, the bytes from `place` on.
 
-    `place` moves on with each order that was taken: another `OrderFile` can continue there.
+    `place` advances with each order that was yielded: another `OrderFile` can continue there.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class OrderFile:
             raise NotOrdersError(f"line {self._read_to.lines}: not valid CSV: {error}") from None
 
     def _grouped(self, reader: Any, columns: list[str]) -> Iterator[SourceOrder | BadRow]:
-        """Yield each order once: its further line items are rows that hold its name and nothing else."""
+        """Yield each order once: its further line items are rows that contain its name and nothing else."""
         before: SourceOrder | BadRow | None = None
         named = ""
         begins = self._read_to
@@ -209,7 +209,7 @@ def _plain(column: str, value: Any) -> str:
     for place, sign in enumerate(value, 1):
         if not sign.isprintable():
             name = unicodedata.name(sign, f"U+{ord(sign):04X}")
-            raise _WrongError(column, f"an invisible character at its place {place}: {name}")
+            raise _WrongError(column, f"an invisible character at position {place}: {name}")
     return value
 
 
@@ -280,7 +280,7 @@ def _split(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def utf_8(line: bytes, *, number: int) -> str:
-    """Return the text of a file's line, the first one without a mark of its encoding.
+    """Return the text of a file's line; the first one without its byte order mark.
 
     Raises:
         NotOrdersError: it is not UTF-8; the text says where, and which encoding it may be.

@@ -1,10 +1,10 @@
-"""The values that events and requests are made of, checked as the contract says (contract, sections 3 and 4).
+"""The values of events and requests, and their checks (contract, sections 3 and 4).
 
-What decides money is strict: a text is never taken for a number, nor a fraction for whole credits. What is refused is
-named by the field and the rule, never by the value, which may be personal.
+Values that decide about money or credits are strict: a text is never read as a number, nor a fraction as whole credits.
+A refusal names the field and the rule, never the value, which may be personal.
 
-What moves nothing is lenient: what cannot be read of it is absent, and never stops a movement (contract, section 11).
-What is dropped is named, so that it can be counted; it is never cut, since half an id would join two traces.
+Values that move nothing are lenient: an unreadable one counts as absent and never stops a movement (contract, section
+11). A dropped field is named, so that it can be counted. It is never cut, since half an id could join two traces.
 """
 
 import re
@@ -54,7 +54,7 @@ NO_CURRENCY: Final = "XXX"
 
 
 def text_id(value: Any, *, longest: int = ID_LENGTH_MAX) -> str:
-    """Return an id as text; raises `PydanticCustomError` for what is none."""
+    """Return an id as text; raises `PydanticCustomError` if it is invalid."""
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
     if not isinstance(text, str) or len(text) > longest or _PRINTABLE.fullmatch(text) is None:
         raise PydanticCustomError(
@@ -81,11 +81,11 @@ def is_unset(value: Any) -> bool:
 
 
 empty_is_none = BeforeValidator(lambda value: None if is_unset(value) else value)
-"""For a field that may be null and keys nothing."""
+"""For a field that may be null and is no part of a key: an unset value counts as null."""
 
 
 def other_names(read: Callable[[Any], str]) -> BeforeValidator:
-    """Return a validator of the other ids of a fact, each as `read` has it; no list, and null in one, names nothing."""
+    """Return a validator of a fact's other ids, each checked by `read`; no list, and null in one, means none."""
 
     def validated(value: Any) -> tuple[str, ...]:
         if value is not None and not isinstance(value, list):
@@ -117,7 +117,7 @@ def whole(least: int, most: int, refusal: str, *, code: Code = Code.FIELD_INVALI
 
 
 def money(value: Any) -> Decimal:
-    """Return an amount of money, exact; raises `PydanticCustomError` for what is none."""
+    """Return an exact amount of money; raises `PydanticCustomError` if it is invalid."""
     if isinstance(value, Decimal) and is_writable(value):
         value = f"{value:f}"
     elif isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**MONEY_DIGITS_MAX:
@@ -132,7 +132,7 @@ def money(value: Any) -> Decimal:
 
 
 def currency(value: Any) -> str:
-    """Return a currency's code in capitals; raises `PydanticCustomError` for what is none."""
+    """Return a currency's code in capitals; raises `PydanticCustomError` if it is invalid."""
     if not isinstance(value, str) or _CURRENCY.fullmatch(value) is None:
         raise PydanticCustomError(Code.FIELD_INVALID, "a currency is a code of three letters")
     return value.upper()
@@ -155,7 +155,7 @@ def _reason(value: Any) -> str:
 
 
 def money_text(amount: Decimal) -> str:
-    """Return money as it is recorded: plain digits without idle zeros, so that equal amounts are equal texts."""
+    """Return money in its recorded form: plain digits without trailing zeros, so that equal amounts are equal texts."""
     text = f"{amount:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
@@ -164,7 +164,7 @@ def money_text(amount: Decimal) -> str:
 class Reading:
     """The reading of one message: when it is read, and the names of the fields that were dropped from it.
 
-    `ahead` are the times among them that lie too far ahead: no times of facts, but what their sender wrote.
+    `ahead` are the dropped times that lie too far ahead: not the times of facts, but what their sender wrote.
     """
 
     now: datetime
@@ -172,15 +172,15 @@ class Reading:
     ahead: list[Instant] = field(default_factory=list)
 
 
-class Unreadable:
+class UnreadableMoney:
     """Marks an amount of money that cannot be read. It is an error only if a movement needs the amount."""
 
 
-UNREADABLE: Final = Unreadable()
+UNREADABLE: Final = UnreadableMoney()
 
 
 def lenient(read: Callable[[Any, Reading], Any]) -> BeforeValidator:
-    """Return a validator for a field that stops nothing: null and empty are absent, and so is what `read` refuses."""
+    """Return a validator for a lenient field: null, empty and values that `read` refuses count as absent."""
 
     def validated(value: Any, info: ValidationInfo) -> Any:
         if is_unset(value):
@@ -207,7 +207,7 @@ def _time(value: Any, reading: Reading) -> Instant | None:
     return instant(found)
 
 
-def _unneeded_money(value: Any) -> Decimal | Unreadable | None:
+def _unneeded_money(value: Any) -> Decimal | UnreadableMoney | None:
     if value is None or value == "":
         return None
     try:

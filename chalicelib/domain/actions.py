@@ -11,7 +11,7 @@ _HASH_BITS = 22
 
 
 class Did(StrEnum):
-    """What was done, as far as this release knows: a newer one may have noted more."""
+    """What was done, as far as this release knows: a newer release may record further values."""
 
     ADJUSTED = "adjusted"
     THRESHOLD_SET = "threshold_set"
@@ -29,7 +29,7 @@ class Did(StrEnum):
 class Action:
     """One thing that an admin did. `merchant_id` is None if it concerns no known merchant.
 
-    `did` is a `Did`, or a word of a newer release. `fact` identifies the action: noted again, it is the same one.
+    `did` is a `Did`, or a word of a newer release. `fact` identifies the action: recorded again, it is the same one.
     `details` describe it, as a flat object.
     """
 
@@ -55,7 +55,7 @@ def action_on(
     merchant_id: MerchantId | None = None,
     details: Mapping[str, str | int | None],
 ) -> Action:
-    """Return what an admin did to a subject at a time: one action, however often it is noted."""
+    """Return what an admin did to a subject at a time: one action, however often it is recorded."""
     return Action(
         time=time,
         did=did,

@@ -56,7 +56,7 @@ class Level:
 
     @classmethod
     def named(cls, text: str) -> "Level":
-        """Return the level that people write, such as `week=7 days`, `half=50%` or `few=20`, which are credits.
+        """Return the level that a person wrote, such as `week=7 days`, `half=50%` or `few=20` (credits).
 
         Raises:
             ValueError: `text` is not a level.
@@ -146,7 +146,7 @@ def checked(levels: Iterable[Level]) -> Levels:
     """Return levels that may be in force together.
 
     Raises:
-        ValueError: they may not; the message says why, in a sentence.
+        ValueError: they may not; the message is a sentence with the reason.
     """
     found = tuple(levels)
     if len(found) > LEVELS_MAX:
@@ -190,7 +190,7 @@ def after_change(alerts: Alerts | None, own: Levels | None, fleet: Levels, suppl
 
 
 def after_time(alerts: Alerts, supply: Supply) -> Compared:
-    """Return an account's alerts after time alone has passed, and the levels that it crossed by that."""
+    """Return an account's alerts after time alone has passed, and the levels that this crossed."""
     return _compare(alerts, supply, before=alerts, kind=None)
 
 
@@ -205,7 +205,7 @@ def crossed_from(text: str) -> tuple[LevelCrossed, ...]:
 
 
 def _watched(levels: Levels, before: Alerts) -> tuple[Watched, ...]:
-    """Return levels with what is known of them: one that was not in force is not below yet."""
+    """Return levels with their state: one that was not in force before is not below yet."""
     below = {one.level.name: one.below for one in before.watched}
     return tuple(Watched(level=level, below=below.get(level.name, False)) for level in levels)
 
@@ -213,7 +213,7 @@ def _watched(levels: Levels, before: Alerts) -> tuple[Watched, ...]:
 def _in_force(alerts: Alerts, fleet: Levels, now: Instant) -> Alerts:
     """Return the alerts with the levels in force: each account changes to new ones of the fleet once.
 
-    While a release goes out bit by bit, workers of two settings alternate (`default_in_force`).
+    During a gradual release, workers with two settings run side by side (`default_in_force`).
     """
     if alerts.own:
         return alerts
@@ -228,7 +228,7 @@ def _stamp(levels: Levels) -> int:
 
 
 def _compare(alerts: Alerts, supply: Supply, *, before: Alerts, kind: Kind | None) -> Compared:
-    """Return the alerts as `supply` has it, and what changed; `kind` is that of the transaction, if one caused it."""
+    """Return the alerts compared with `supply`, and what changed; `kind` is the transaction's, if one caused it."""
     full = _full(alerts, supply.balance, kind)
     daily = per_day(supply.use, last=supply.last, now=supply.now)
     inflow = kind in _INFLOWS
@@ -249,7 +249,7 @@ def _compare(alerts: Alerts, supply: Supply, *, before: Alerts, kind: Kind | Non
 
 
 def _full(alerts: Alerts, balance: int, kind: Kind | None) -> int | None:
-    """Return the balance after the last inflow; where none is known yet, what is there now."""
+    """Return the balance after the last inflow, or the present balance if no inflow is known yet."""
     if not any(one.level.unit is Unit.PERCENT for one in alerts.watched):
         return None
     if alerts.full is None or kind in _INFLOWS or kind is Kind.DEBT_REPAID:
@@ -277,7 +277,7 @@ def _look_at(
 ) -> Instant | None:
     """Return when time alone may next change something of levels in days: it only makes the credits last longer.
 
-    `kept` is an earlier answer that still is early enough: orders only postpone the true instant. So an order seldom
+    `kept` is an earlier answer that is still early enough: orders only postpone the true instant. So an order seldom
     changes it; each change costs an index entry.
     """
     days = [one for one in watched if one.level.unit is Unit.DAYS]

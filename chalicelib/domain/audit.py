@@ -1,4 +1,4 @@
-"""Whether a ledger proves itself: a merchant's transactions walked in order, and the account compared with them.
+"""Whether a ledger is consistent: a merchant's transactions walked in order, and the account compared with them.
 
 Pure, and it never repairs: drift is reported (contract, section 7). `rebuilt` returns what the account should be.
 """
@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from chalicelib.domain.derivation import OF_THE_THRESHOLD
-from chalicelib.domain.findings import Drift, Finding, Unreadable
+from chalicelib.domain.findings import Drift, Finding, UnreadableTransaction
 from chalicelib.domain.freeze import Freeze
 from chalicelib.domain.grace import Grace, after_time
 from chalicelib.domain.ids import Instant, MerchantId, instant, later_than, unused_version
@@ -26,14 +26,14 @@ CLOCKS_DIFFER = timedelta(hours=1)
 def audit(
     merchant_id: MerchantId,
     account: Account | None,
-    transactions: Iterable[Transaction | Unreadable],
+    transactions: Iterable[Transaction | UnreadableTransaction],
     *,
     crossings: Iterable[Crossing] = (),
     now: Instant | None = None,
 ) -> tuple[Finding, ...]:
-    """Return everything that does not agree between a merchant's account and its transactions, in their order.
+    """Return every difference between a merchant's account and its transactions, in their order.
 
-    `crossings` are those that the account carries from its last write; without `now` no time is compared with it.
+    `crossings` are those that the account carries from its last write; without `now` no times are compared.
     """
     walk = Walk(merchant_id)
     for transaction in transactions:
@@ -63,8 +63,8 @@ def compared(
     elif walk.intact and walk.last is not None:
         if account.hash != walk.last.hash:
             walk.report(Drift.ACCOUNT_HASH, last, "the account does not hold the newest transaction's hash")
-        for kind, name, said, proven in _differences(walk, account, walk.last):
-            walk.report(kind, last, f"the account's {name} is {said}, its ledger says {proven}")
+        for kind, name, actual, proven in _differences(walk, account, walk.last):
+            walk.report(kind, last, f"the account's {name} is {actual}, its ledger says {proven}")
         if account.updated_at < walk.last.created_at:
             walk.report(
                 Drift.ACCOUNT_TIME,
@@ -81,7 +81,7 @@ def compared(
 def rebuilt(walk: Walk, known: Account | None, *, now: Instant) -> Account:
     """Return the account as its transactions prove it; what they do not hold, an admin's threshold, is as in `known`.
 
-    Only of a closed walk that is `intact` and has transactions. `version` is one that no write to the account has had.
+    Only for a closed walk that is `intact` and has transactions. `version` is one that no write to the account has had.
     """
     first, last, status = walk.first, walk.last, walk.status
     assert walk.intact, "what is not proven is no ground to rebuild on"
@@ -94,7 +94,7 @@ def rebuilt(walk: Walk, known: Account | None, *, now: Instant) -> Account:
         threshold = last.threshold
     # As with a changed threshold: what this write carries is not what the newest transaction crossed.
     time = later_than(last.created_at, now=now)
-    # At once, so that whoever knows the settings computes when what falls due next; and not after an end.
+    # Due at once, so that `post_due`, which knows the settings, computes what falls due next; not after an end.
     due_at = min([time, *_ends(walk.lots, walk.freeze)])
     return replace(
         account,
@@ -123,7 +123,7 @@ def rebuilt(walk: Walk, known: Account | None, *, now: Instant) -> Account:
 def _grace(walk: Walk, known: Account | None) -> Grace | None:
     """Return the grace that the transactions prove; its end by time, which they do not hold, as in `known`.
 
-    Where the account does not say that it ended, it runs, and whoever posts what is due publishes the end.
+    If the account does not record the end, the grace still runs, and `post_due` will publish the end.
     """
     if known is not None and known.grace == after_time(walk.grace, known.updated_at):
         return known.grace
@@ -143,7 +143,7 @@ def plausible(account: Account) -> bool:
 
 
 def _wrong_in_itself(account: Account, now: Instant | None) -> Iterator[tuple[Drift, str]]:
-    """Yield what no write can have left on an account, whatever its transactions: the kind and a sentence."""
+    """Yield each state of an account that no write can leave, whatever its transactions: the kind and a sentence."""
     own = account.low_balance_threshold
     if own not in (None, account.threshold):
         yield Drift.ACCOUNT_THRESHOLD, f"the account's threshold is {account.threshold}, its own one is {own}"
@@ -171,10 +171,10 @@ def _differences(walk: Walk, account: Account, last: Transaction) -> Iterator[tu
         (Drift.ACCOUNT_BALANCE, "balance", account.balance, last.balance_after)
     ]
     for kind in Kind:
-        said, proven = account.totals.get(kind, Total()), walk.totals.get(kind, Total())
+        actual, proven = account.totals.get(kind, Total()), walk.totals.get(kind, Total())
         name = f"{kind.transaction_type} {kind.direction}"
-        pairs.append((Drift.ACCOUNT_COUNTER, f"count of {name}", said.count, proven.count))
-        pairs.append((Drift.ACCOUNT_COUNTER, f"credits of {name}", said.credits, proven.credits))
+        pairs.append((Drift.ACCOUNT_COUNTER, f"count of {name}", actual.count, proven.count))
+        pairs.append((Drift.ACCOUNT_COUNTER, f"credits of {name}", actual.credits, proven.credits))
     pairs += [
         (Drift.ACCOUNT_COUNTER, "total shortfall", account.total_shortfall, walk.total_shortfall),
         (Drift.ACCOUNT_COUNTER, "debt", account.debt, walk.debt),
@@ -214,8 +214,8 @@ def _compare_crossings(walk: Walk, account: Account, last: Transaction, carried:
     )
     if of_newest == newest.crossings:
         return
-    said, derived = (
+    actual, derived = (
         ", ".join(crossing.type for crossing in crossings) or "nothing" for crossings in (of_newest, newest.crossings)
     )
-    detail = f"the account carries {said}, its newest transaction crossed {derived}"
+    detail = f"the account carries {actual}, its newest transaction crossed {derived}"
     walk.report(Drift.CROSSING_WRONG, last.sequence, detail, last.transaction_id)

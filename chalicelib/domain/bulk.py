@@ -88,7 +88,7 @@ def undoing(
 ) -> list[Planned]:
     """Return what taking back the rows would do, the last one first; those never applied are skipped.
 
-    So an account goes back through the balances that it came through, and none of its own rows stands in its way.
+    So an account returns through the same balances, and no row of the batch prevents the undo of another.
     """
     planned, left = [], dict(accounts)
     for row in reversed(rows):
@@ -107,15 +107,15 @@ def undoing(
 
 
 def refuse_taken_back(planned: Sequence[Planned], read: Read) -> None:
-    """Refuse the rows that were applied before and taken back since: an id counts once, so they would move nothing."""
+    """Refuse the rows that were applied before and undone since: an id counts once, so they would move nothing."""
     done = {(MerchantId(one.merchant_id), one.adjustment_id): one for one in planned if one.state is State.DONE}
     for pair in taken_back(done, read):
         done[pair].state = State.REFUSED
-        done[pair].why = "applied before, and taken back since; give it another id (another file)"
+        done[pair].why = "applied before, and undone since; give it another id (another file)"
 
 
 def taken_back(applied: Iterable[tuple[MerchantId, str]], read: Read) -> set[tuple[MerchantId, str]]:
-    """Return which of these adjustments, each applied before, are undone now; an undo may be undone, too."""
+    """Return which of these adjustments, each applied before, are undone now; an undo may itself be undone."""
     last = {pair: pair[1] for pair in applied}
     undone: set[tuple[MerchantId, str]] = set()
     for _ in range(UNDOS_MAX):
@@ -129,15 +129,15 @@ def taken_back(applied: Iterable[tuple[MerchantId, str]], read: Read) -> set[tup
 def moved(planned: Sequence[Planned]) -> int:
     """Return the credits that applying a plan moves, all rows together, unsigned; rows applied before count too.
 
-    So a batch that was torn has the same size when it is run again.
+    So an interrupted batch has the same size when it is run again.
     """
     return sum(abs(one.credits) for one in planned if one.state in (State.APPLY, State.DONE, State.APPLIED))
 
 
 def foreseen(account: Account, change: int) -> Account | None:
-    """Return the account as an adjustment by so many credits would leave it, None if it would be refused.
+    """Return the account after an adjustment by this many credits, None if the adjustment would be refused.
 
-    What is added pays debt first (contract, section 14).
+    Added credits pay debt first (contract, section 14).
     """
     paid = min(account.debt, max(change, 0))
     after = account.balance + change - paid
@@ -164,7 +164,7 @@ def _already(one: Planned, transaction: Transaction) -> None:
 
 
 def _effect(one: Planned, accounts: dict[MerchantId, Account], *, spent: str) -> None:
-    """Note what a row would do to its merchant's account, and leave the account so for the rows below it."""
+    """Record the effect of a row on its merchant's account, and keep that account for the rows below it."""
     merchant = MerchantId(one.merchant_id)
     account = accounts.get(merchant)
     if account is None:
@@ -184,7 +184,7 @@ def _key(batch: str, row: AdjustmentRow) -> str:
 
 
 def undo_key(key: str) -> str:
-    """Return the id of the adjustment that takes another one back: one, however often it is asked for."""
+    """Return the id of the adjustment that undoes another one: always the same id."""
     return f"{key}-undo"
 
 

@@ -1,4 +1,4 @@
-"""Accounts of shops that have gone, or have come back (contract, section 15, points 3 and 5)."""
+"""Accounts of shops that removed the app, or installed it again (contract, section 15, points 3 and 5)."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -22,10 +22,10 @@ def change_closure(
     correlation_id: str | None,
     now: Instant,
 ) -> tuple[Account, tuple[Crossing, ...]]:
-    """Return the account closed or open, and the crossing if its plugin went off or on by that.
+    """Return the account closed or open, and the crossing if this switched its plugin.
 
-    `at` is when the shop went or came back, `opened_at` when its account was to be opened; each is None if unknown. An
-    `at` that is not after the last of these is a late repeat: the account is returned unchanged. An account that is
+    `at` is when the shop removed the app or came back, `opened_at` when its account was to be opened; None if unknown.
+    An `at` that is not after the last of these is a late repeat: the account is returned unchanged. An account that is
     already in the wanted state keeps the later time, because an earlier change may still arrive. The balance does not
     change, nor does `version`, as with `apply`.
     """
@@ -43,7 +43,7 @@ def change_closure(
 
 
 def _news(account: Account, at: Instant | None, opened_at: Instant | None) -> bool:
-    """Return whether `at` is a time to keep of an account that is as asked: not just its opening, reported twice."""
+    """Return whether an account already in the wanted state keeps `at`: not if it is only its opening, repeated."""
     if at is None or account.closure is not None:
         return at is not None
     return at > instant(datetime.fromisoformat(opened_at or account.created_at) + SAME_OPENING)

@@ -9,7 +9,7 @@ from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 class WaitingAdjustment:
     """An adjustment that waits for another admin than `asked_by`; `credits` are signed.
 
-    `batch_credits` are all credits that the batch moves to which it belongs, itself included.
+    `batch_credits` are all credits that its batch moves, its own included.
     """
 
     transaction_id: TransactionId
@@ -25,17 +25,17 @@ class WaitingAdjustment:
 
     @property
     def content(self) -> tuple[int, Instant | None, int | None]:
-        """What another admin has to ask for too: the credits, and when they lapse."""
+        """What the other admin's request must repeat: the credits, and when they lapse."""
         return self.credits, self.expires_at, self.expires_in_days
 
 
 def needs_confirming(credits_moved: int, *, batch_credits: int, limit: int | None) -> bool:
-    """Return whether somebody else has to confirm so many credits, alone or as a part of a batch; None: no limit."""
+    """Return whether another person has to confirm this many credits, alone or in a batch; `limit` None: no limit."""
     return limit is not None and max(abs(credits_moved), batch_credits) > limit
 
 
 def same_person(one: str, other: str) -> bool:
-    """Return whether two names are one person's, whatever their case and the spaces around them."""
+    """Return whether two names are the same person's, ignoring case and surrounding spaces."""
     return one.strip().casefold() == other.strip().casefold()
 
 

@@ -25,7 +25,7 @@ _USE = frozenset({"ORDER_PAID", "ORDER_EDITED", "REFUND"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sums:
-    """What was moved since the beginning, or in a period; in credits, except `orders` and `parked`.
+    """Sums since the beginning, or of a period; in credits, except `orders` and `parked`.
 
     `used` is what orders used, less what their edits and refunds gave back.
     """

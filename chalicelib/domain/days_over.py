@@ -2,21 +2,21 @@
 
 from collections.abc import Iterable, Iterator
 
-from chalicelib.domain.findings import Unreadable
+from chalicelib.domain.findings import UnreadableTransaction
 from chalicelib.domain.statements import Closing, DayOver, day_between
 from chalicelib.domain.transactions import Transaction
 from chalicelib.domain.walk import Walk
 
 
-def days_over(walk: Walk, transactions: Iterable[Transaction | Unreadable]) -> Iterator[DayOver]:
-    """Yield each end that the transactions prove, walking them all from the first one on; `walk` has not begun.
+def days_over(walk: Walk, transactions: Iterable[Transaction | UnreadableTransaction]) -> Iterator[DayOver]:
+    """Yield each end that the transactions prove; walks them all from the first one. `walk` must be new.
 
-    The same ends as the writes of these transactions showed. After a transaction that is missing, changed or
-    unreadable nothing is proven: then it ends, and the walk is not `intact`.
+    They are the same ends as `roll_up` keeps. After a transaction that is missing, changed or unreadable nothing is
+    proven: then the iteration stops, and the walk is not `intact`.
     """
     for transaction in transactions:
         walk.step(transaction)
-        if not walk.intact or isinstance(transaction, Unreadable):
+        if not walk.intact or isinstance(transaction, UnreadableTransaction):
             return
         last = walk.last
         if last is None or last.sequence == transaction.sequence:

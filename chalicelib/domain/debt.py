@@ -32,7 +32,7 @@ def repays(kind: Kind) -> bool:
 
 
 def repayment(inflow: Movement, *, debt: int, balance: int) -> FixedMovement | None:
-    """Return what follows an inflow's transaction in the same write, None where nothing is owed or nothing came in."""
+    """Return the repayment that follows an inflow in the same write, None if nothing is owed or nothing came in."""
     paid = min(debt, balance)
     if not paid:
         return None

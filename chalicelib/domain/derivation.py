@@ -1,7 +1,6 @@
-"""Which thresholds a transaction crossed, derived from the ledger: the only derivation there is.
+"""Which thresholds a transaction crossed, derived from the ledger. This is the only derivation.
 
-The audit, the story of a plugin and `credits republish` rest on it: it repeats what `apply` decided for the
-transaction.
+The audit, the story of a plugin and `credits republish` use it: it repeats what `apply` decided for the transaction.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What time alone changes of an account, and when: the one place that lists it and posts it (contract, section 16).
+"""What time alone changes on an account, and when: the one place that lists and posts it (contract, section 16).
 
 An account's `due_at` is the next such instant; everything before it is done. `DUE_KINDS` holds the kinds of things that
 fall due. To add one, write the two functions of a `DueKind` and list it: `fold`, the sweep and all readers follow.
@@ -24,7 +24,7 @@ from chalicelib.domain.transactions import Transaction
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """An account after something that was due, the transaction that this made, if any, and what was crossed by it."""
+    """An account after something due was posted, the transaction of this, if any, and the crossings it caused."""
 
     account: Account
     transaction: Transaction | None = None
@@ -73,10 +73,10 @@ def post_due(account: Account, *, terms: TimeTerms, default_threshold: int, now:
 
 
 def as_of(account: Account, now: Instant) -> Account:
-    """Return the account as it is at `now` for whoever reads it, whether what is due was posted or not.
+    """Return the account as readers must see it at `now`, whether what is due was posted or not.
 
-    It is the account after what is due, each posted at its very instant: so every reader sees the same. `due_at` is
-    the next instant at which that changes.
+    It is the account after everything due, each thing posted at its exact instant: so every reader sees the same.
+    `due_at` is the next instant at which that changes.
     """
     if not account.is_due(now):
         return account

@@ -55,7 +55,7 @@ def left(order: Transaction, tally: Tally | None) -> int:
 
 
 def version(movement: OrderMovement, order: Transaction, tally: Tally | None) -> Edit | Duplicate | Rejected:
-    """Return what an order's event asks for where the order is recorded: an edit, if it is of a newer version.
+    """Return what an event of a recorded order asks for: an edit, if it has a newer version.
 
     An older version is a duplicate. An event without a version, or with the newest one again, is compared as any other
     repeat: if the charge differs, nothing decides which of the two counts.
@@ -76,7 +76,7 @@ def repeated(movement: OrderMovement, edit: Transaction) -> bool:
 
 
 def replayed(edit: Transaction, order: Transaction, tally: Tally) -> Edit:
-    """Return what a recorded edit had to ask for, where its order was at `tally`."""
+    """Return what a recorded edit had to ask for, given its order's `tally` before it."""
     return _step(
         order,
         tally,
@@ -89,14 +89,14 @@ def replayed(edit: Transaction, order: Transaction, tally: Tally) -> Edit:
 def moved(edit: Edit, transaction: Transaction, order: Transaction) -> Edits:
     """Return the order's edits once `edit` is recorded as `transaction`.
 
-    What it gives back counts whole, as with refunds: what the account could not pay of it is shortfall.
+    What it gives back counts in full, as with refunds: what the account could not pay is shortfall.
     """
     change = _charged(transaction) if transaction.kind.direction is order.kind.direction else -transaction.requested
     return replace(edit.edits, taken=edit.edits.taken + change)
 
 
 def edit_metadata(movement: OrderMovement, order: Transaction, edits: Edits) -> dict[str, str | int]:
-    """Return what is kept with an edit: all that its charge follows from, so that the order's tally can be proven."""
+    """Return the metadata of an edit: everything its charge follows from, so that the order's tally can be proven."""
     metadata = {**movement.metadata, "order_id": order.reference_id, "policy": order.metadata["policy"]}
     if movement.total is None and edits.total is not None:
         metadata[EDITED_TOTAL] = f"{edits.total:f}"
@@ -118,7 +118,7 @@ def as_edit(movement: OrderMovement) -> OrderMovement:
 
 
 def counted_by(refund: RefundMovement, tally: Tally) -> dict[str, str | int]:
-    """Return what a refund's transaction must hold of an edited order: the newest total, of which it is a share."""
+    """Return what a refund's transaction must keep of an edited order: the newest total, of which it is a share."""
     if refund.amount is None or tally.edits is None or tally.edits.total is None:
         return {}
     return {EDITED_TOTAL: f"{tally.edits.total:f}"}
@@ -163,7 +163,7 @@ _REVERSE = {Direction.INCREASE: Direction.DECREASE, Direction.DECREASE: Directio
 
 
 def _charged(transaction: Transaction) -> int:
-    """Return what an order or an edit took, unsigned: with what it owes where it came in a grace."""
+    """Return what an order or an edit took, unsigned, including its debt during a grace."""
     return abs(transaction.amount) + int(transaction.metadata.get(DEBT, 0))
 
 
@@ -172,7 +172,7 @@ def _policy(metadata: Mapping[str, str | int]) -> Policy:
 
 
 def _charge(movement: OrderMovement, transaction: Transaction) -> int | None:
-    """Return what a version asks for under the policy recorded with its order, None where that charges it nothing."""
+    """Return what a version asks for under the policy recorded with its order, None if that charges nothing."""
     try:
         return charge(_policy(transaction.metadata), lines=movement.lines, total=movement.total)
     except Rejected:

@@ -1,4 +1,4 @@
-"""What can go wrong with a movement, grouped by what the caller does about it.
+"""The errors of a movement, grouped by what the caller does about them.
 
     CreditsError
     ├── Rejected    can never be applied as it is: 4xx for a caller, dead letter for an event
@@ -14,7 +14,7 @@ from enum import StrEnum
 class Code(StrEnum):
     """Why a movement was not posted; the `code` of problem bodies and dead letters."""
 
-    # The form of an event or request is wrong, whoever reads it.
+    # The form of an event or request is wrong.
     NOT_JSON = "not_json"
     TOO_LARGE = "too_large"
     DUPLICATE_FIELD = "duplicate_field"
@@ -93,9 +93,10 @@ class RetryLater(CreditsError):  # noqa: N818 - named by what the caller does
 
 
 class NewerForm(RetryLater):
-    """An item has a form that only a newer release knows, which runs beside this one or did so before a rollback.
+    """An item has a form that only a newer release knows; that release runs beside this one, or ran before a rollback.
 
-    What depends on it is left to the newer release's workers: it is neither parked nor acknowledged, and not drift.
+    Work that depends on it is left to the newer release's workers: it is neither parked nor acknowledged, and not
+    drift.
     """
 
     def __init__(self) -> None:

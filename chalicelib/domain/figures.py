@@ -1,7 +1,7 @@
 """The fleet's figures, and what each account adds to them (contract, section 7).
 
-An account's item holds all that it adds: its counters are its own sums. So the newest image of an account replaces
-what was counted of it before, and repeats, gaps and the order of images do not change the sums.
+An account's item holds everything that it adds, because its counters are sums themselves. So the newest image of an
+account replaces its earlier contribution, and repeats, gaps and the order of images do not change the sums.
 """
 
 from collections.abc import Iterable, Mapping
@@ -112,7 +112,7 @@ def contribution(account: Account) -> Counted:
 
 
 def change(account: Account, counted: Counted | None) -> FiguresChange | None:
-    """Return the change that an image of an account makes, None if one as new has been counted."""
+    """Return the change that an image of an account makes, None if this or a newer image was counted."""
     if counted is not None and counted.version >= account.version:
         return None
     return FiguresChange(merchant_id=account.merchant_id, before=counted, after=contribution(account))

@@ -1,4 +1,4 @@
-"""What can be wrong with a ledger, and where."""
+"""The kinds of drift in a ledger, and findings with their place."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,7 +7,7 @@ from chalicelib.domain.ids import MerchantId, TransactionId
 
 
 class Drift(StrEnum):
-    """What a ledger can be found with."""
+    """The kinds of drift."""
 
     TRANSACTION_MISSING = "record_missing"
     TRANSACTION_INSERTED = "record_inserted"
@@ -38,7 +38,7 @@ class Drift(StrEnum):
 class Finding:
     """A difference, at the transaction with this `sequence` or on the account that has reached it.
 
-    `detail` is a sentence with numbers and ids of ours, fit for a log, an event and a terminal.
+    `detail` is a sentence with our own numbers and ids only, so it may be logged, published and printed.
     """
 
     kind: Drift
@@ -49,10 +49,10 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unreadable:
+class UnreadableTransaction:
     """An item at this sequence that cannot be read as a transaction; `why` names the first fault.
 
-    A `newer` one is not at fault: only a newer release knows its form.
+    A `newer` one is no fault: only a newer release knows its form.
     """
 
     transaction_id: TransactionId

@@ -1,4 +1,4 @@
-"""Freezing: an admin switches a shop's plugin off, whatever its balance and grace, until an end or until unfrozen.
+"""Freezing: an admin switches a shop's plugin off, whatever its balance and grace, until it ends or is unfrozen.
 
 (contract, section 17, "Freeze")
 
@@ -42,7 +42,7 @@ class FreezeNote(StrEnum):
 class Freeze:
     """An account's freeze: since when, by which transaction, why, by whom, and `until` when (None: no end).
 
-    Another freeze replaces reason, admin and end alone: the plugin is off since the first.
+    A later freeze replaces only reason, admin and end: the plugin is off since the first one.
     """
 
     since: Instant
@@ -73,7 +73,7 @@ def end_key(until: Instant) -> str:
 def notes(
     freeze: Freeze | None, note: FreezeNote, until: Instant | None, *, covered: bool, now: Instant
 ) -> Mapping[str, str | int]:
-    """Return what the metadata of a transaction say that does this to an account with this freeze.
+    """Return the metadata of a transaction that does this to an account with this freeze.
 
     `covered`: the account has credits or a grace, so its plugin is on where it is not frozen.
 

@@ -1,4 +1,4 @@
-"""An account's freeze as its transactions prove it: each checked for what no freeze can have left."""
+"""An account's freeze as its transactions prove it; each transaction is checked for impossible values."""
 
 from chalicelib.domain.freeze import FREEZE, FROZEN, OFF, ON, PLUGIN, Freeze, FreezeNote, end_key
 from chalicelib.domain.grace import Grace, after_time, due_time
@@ -8,7 +8,7 @@ from chalicelib.domain.transactions import Transaction
 
 
 def wrongly_frozen(freeze: Freeze | None, grace: Grace | None, transaction: Transaction) -> str | None:
-    """Return why what a sealed transaction records of a freeze is impossible, None where it is possible.
+    """Return why a sealed transaction's record of a freeze is impossible, None if it is possible.
 
     `freeze` and `grace` are the account's before it.
     """

@@ -44,7 +44,7 @@ class Effect:
 def refunded_by(
     movement: RefundMovement, order: Transaction | None, tally: Tally | None
 ) -> Effect | Rejected | RetryLater:
-    """Return what a refund gives back of its order, or takes back if the order earned credits.
+    """Return what a refund gives back from its order, or takes back if the order earned credits.
 
     Raises:
         Rejected: it contradicts an earlier refund of the order, or has an amount while no total is known.
@@ -76,7 +76,7 @@ def refunded_by(
 def reversed_by(
     movement: ReversalMovement, payment: Transaction | None, tally: Tally | None, *, balance: int
 ) -> Effect | Duplicate | Rejected | RetryLater:
-    """Return what a reversal takes from an account with this balance; the rest becomes debt, if debt is owed.
+    """Return what a reversal takes from an account with this balance; the rest becomes debt, if it is owed.
 
     Raises:
         Rejected: it contradicts an earlier reversal of the payment.

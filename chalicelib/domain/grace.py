@@ -2,8 +2,8 @@
 
 (contract, section 16, "Grace")
 
-Pure. A transaction notes in its metadata what it did to a grace, so the ledger proves every debt of one; only that it
-ended by time is in no transaction, and follows from the instant that its start names.
+Pure. A transaction notes in its metadata what it did to a grace, so the ledger proves every debt of one; only its end
+by time is in no transaction; it follows from the instant that its start names.
 """
 
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ UNTIL, CREDITS = "grace_until", "grace_credits"
 
 
 class GraceNote(StrEnum):
-    """What a transaction did to a grace: it started it, ended it, or passed zero while it kept the plugin on."""
+    """What a transaction did to a grace: started it, ended it, or passed zero while the grace kept the plugin on."""
 
     STARTED = "started"
     KEPT_ON = "kept_on"
@@ -53,7 +53,7 @@ class Grace:
     """A grace of an account, running or over; kept until the balance was above the low-balance threshold again.
 
     `until` and `credits` are its limits (None and 0: none), as of its start. `used` is what is owed because of it.
-    `over` says since when and why it is over.
+    `over` is when and why it ended.
     """
 
     started_at: Instant
@@ -81,7 +81,7 @@ def notes(  # noqa: PLR0913 - all that a transaction is about to be
     threshold: int,
     at: Instant,
 ) -> Mapping[str, str | int]:
-    """Return what a transaction's metadata must say of grace; nothing for most.
+    """Return what a transaction's metadata must note about grace; empty for most transactions.
 
     `before` is the balance before it, `debt` what was owed, `threshold` the low-balance threshold in force. A grace
     starts with the order that takes the last credit, unless that lacks more than may be owed, or there was a grace
@@ -136,7 +136,7 @@ def after(grace: Grace | None, transaction: Transaction, *, debt: int) -> Grace 
 
 
 def due_time(transaction: Transaction) -> Instant:
-    """Return as of when a transaction was decided: its creation, or the instant at which time alone made it due.
+    """Return the time for which a transaction was decided: its creation, or the instant at which it fell due.
 
     If two instants have passed before anything was written, what was due at the first is decided as if the second had
     not come.
@@ -160,14 +160,14 @@ def _counted(grace: Grace, transaction: Transaction) -> Grace:
 
 
 def after_time(grace: Grace | None, now: Instant) -> Grace | None:
-    """Return the grace as of `now`: over since its last instant, where that has passed."""
+    """Return the grace as of `now`: it is over if its end has passed."""
     if grace is None or not grace.running or grace.until is None or grace.until > now:
         return grace
     return replace(grace, over=(grace.until, End.TIME))
 
 
 def wrongly_owed(grace: Grace | None, transaction: Transaction) -> str | None:
-    """Return why an order's debt is not what a grace makes of it: all that it lacks, and without a grace nothing."""
+    """Return why an order's debt is wrong: in a grace it is everything the order lacks, without one it is 0."""
     if not uses_credits(transaction.kind, transaction.metadata):
         return None
     known = after_time(grace, transaction.created_at)

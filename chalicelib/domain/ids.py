@@ -27,9 +27,9 @@ def milliseconds(time: Instant) -> int:
 def unused_version(version: int, *, now: Instant) -> int:
     """Return a version above `version` that no write to the account has had, even if a restore cut its history.
 
-    So whoever counted or published an image of the account takes the next one as newer, and no event id derived from a
-    version is used twice. A version counts writes of two write units each, and DynamoDB takes 1,000 units of an item a
-    second: the milliseconds since 1970 are above every version, including earlier results of this function.
+    So every counter and publisher recognizes the next image as newer, and no event id derived from a version is used
+    twice. A version counts writes of two write units each, and DynamoDB takes 1,000 units of an item a second: the
+    milliseconds since 1970 are above every version, including earlier results of this function.
     """
     return max(version + 1, milliseconds(now))
 
@@ -46,7 +46,7 @@ def merchant_id(text: str) -> MerchantId:
     """Return the merchant's id as it is kept: a UUID in lower case with hyphens (contract, section 3).
 
     Raises:
-        ValueError: `text` is no UUID, with or without its hyphens.
+        ValueError: `text` is not a UUID, with or without hyphens.
     """
     lower = text.lower()
     if _MERCHANT_ID.fullmatch(lower) is None:
@@ -66,7 +66,7 @@ GLOBAL_ID_LENGTH_MAX = 255
 
 
 def payment_id_length_max(text: str) -> int:
-    """Return how long an id may be that may name a payment: that of a checkout session may be longer than others."""
+    """Return the maximum length of an id that may name a payment: a checkout session's id may be longer than others."""
     return SESSION_ID_LENGTH_MAX if text.startswith(SESSION_PREFIX) else ID_LENGTH_MAX
 
 
@@ -80,7 +80,7 @@ def shop_id(text: str) -> str:
 
 
 def uuid_v5(namespace: str, name: str) -> str:
-    """Return the UUIDv5 (RFC 9562) of a name in a namespace, itself a UUID: what `uuid.uuid5` gives, in a third."""
+    """Return the UUIDv5 (RFC 9562) of a name in a namespace (a UUID): as `uuid.uuid5`, in a third of its time."""
     digest = sha1(bytes.fromhex(namespace.replace("-", "")) + name.encode(), usedforsecurity=False).hexdigest()
     variant = "89ab"[int(digest[16], 16) & 3]
     return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
@@ -93,7 +93,7 @@ def transaction_id(merchant: MerchantId, key: str) -> TransactionId:
 
 
 def escaped(part: str) -> str:
-    """Return an id as one part of a key of several: percent-encoded, `_` too, so that no two pairs give one key."""
+    """Return an id as one part of a key: percent-encoded, `_` too, so that different ids never give the same key."""
     return quote(part, safe="").replace("_", "%5F")
 
 

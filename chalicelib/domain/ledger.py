@@ -70,7 +70,7 @@ class Account:
 
     @property
     def closed(self) -> bool:
-        """Whether the shop has gone: its plugin is off whatever the balance, and movements are recorded as ever."""
+        """Whether the shop removed the app: its plugin is off whatever the balance; movements are still recorded."""
         return self.closure is not None and self.closure.closed
 
     @property
@@ -94,7 +94,7 @@ class Account:
         return 0 < self.balance <= self.threshold
 
     def is_due(self, now: Instant) -> bool:
-        """Return whether time has changed something of the account by `now` that is not posted."""
+        """Return whether time has changed something on the account by `now` that is not posted yet."""
         return self.due_at is not None and self.due_at <= now
 
 
@@ -127,7 +127,7 @@ class TallyChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
-    """One atomic write: the account as known (None: it does not exist) and as it becomes, and its new transactions.
+    """One atomic write: the account before (None: it does not exist) and after, and its new transactions.
 
     If the account is unchanged, there are no transactions, and only `tallies` and `guards` are written.
     """
@@ -253,6 +253,6 @@ def _switched(transaction: Transaction) -> CrossingType | None:
 def decides_status(transaction: Transaction) -> bool:
     """Return whether a transaction decided the plugin's status, which lasts until the next one that does.
 
-    The opening does, what passed zero without a grace or used a grace up, and what unfroze an account with credits.
+    These are the opening, passing zero without a grace, using a grace up, and unfreezing an account with credits.
     """
     return transaction.sequence == 1 or switched(transaction) or transaction.metadata.get(PLUGIN) == ON

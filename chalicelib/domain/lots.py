@@ -52,7 +52,7 @@ def grant(credits_given: int, expires_at: Instant | None, expires_in_days: int |
     """Return the lot that credits are given into at `now`; none, where they never lapse.
 
     Raises:
-        Rejected: `expiry_past` where they would have lapsed by then.
+        Rejected: `expiry_past` if they would have lapsed by then.
     """
     end = expires_at if expires_in_days is None else days_after(now, expires_in_days)
     if end is None:
@@ -77,7 +77,7 @@ def draw(lots: Lots, credits_taken: int, *, first: Lots = ()) -> Lots:
 
 
 def without(lots: Lots, drawn: Lots) -> Lots:
-    """Return the lots after these credits were drawn; one that is used up is gone.
+    """Return the lots after these credits were drawn; an empty lot is removed.
 
     Raises:
         ValueError: a lot has fewer credits than were drawn from it, or none.
@@ -93,7 +93,7 @@ def without(lots: Lots, drawn: Lots) -> Lots:
 def deposit(lots: Lots, parts: Lots) -> tuple[Lots, tuple[Merge, ...]]:
     """Return the lots after credits were put in, and which lots were merged, because there were more than `LOTS_MAX`.
 
-    A lot too many joins the next later one. If it is the latest, the one before it joins it: nobody loses time.
+    A surplus lot joins the next later one. If it is the latest, the one before it joins it: no credit lapses earlier.
     """
     merges: list[Merge] = []
     for part in parts:
@@ -125,7 +125,7 @@ def given_back(drawn: Lots, *, held: int, credits_back: int) -> Lots:
 
 
 def revived(parts: Lots, *, now: Instant, grace_days: int) -> Lots:
-    """Return the parts that come back at `now`: those that have lapsed meanwhile, for so many days from now."""
+    """Return the parts that come back at `now`; those that have lapsed meanwhile get this many days from now."""
     late = days_after(now, grace_days)
     found: dict[Instant, int] = {}
     for part in parts:
@@ -135,7 +135,7 @@ def revived(parts: Lots, *, now: Instant, grace_days: int) -> Lots:
 
 
 def days_after(time: Instant, days: int) -> Instant:
-    """Return the instant so many days of 24 hours after `time`, before it if `days` is negative."""
+    """Return the instant this many days of 24 hours after `time` (before it if `days` is negative)."""
     return instant(datetime.fromisoformat(time) + timedelta(days=days))
 
 
@@ -152,7 +152,7 @@ def ordered(lots: Lots) -> bool:
 
 
 def merged_text(merges: Iterable[Merge]) -> str:
-    """Return what a transaction's metadata say of the lots that were merged with it."""
+    """Return how a transaction's metadata record the lots that were merged with it."""
     return ", ".join(map(str, merges))
 
 

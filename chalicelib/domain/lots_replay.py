@@ -1,4 +1,4 @@
-"""An account's lots as its transactions prove them: each replayed, and checked for what no movement can do."""
+"""An account's lots as its transactions prove them; each transaction is replayed and checked for impossible values."""
 
 from chalicelib.domain.due import lapse_key
 from chalicelib.domain.grace import due_time
@@ -9,7 +9,7 @@ from chalicelib.domain.transactions import SCHEMA_VERSION, Transaction
 
 
 def lots_after(transaction: Transaction, lots: Lots) -> Lots:
-    """Return the lots after a transaction that drew from them or put credits in; unchanged if it cannot have."""
+    """Return the lots after a transaction that drew from them or put credits in; unchanged if that is impossible."""
     if transaction.kind.direction is Direction.INCREASE:
         return deposit(lots, transaction.drawn)[0]
     try:
@@ -19,7 +19,7 @@ def lots_after(transaction: Transaction, lots: Lots) -> Lots:
 
 
 def wrongly_drawn(transaction: Transaction, lots: Lots) -> str | None:
-    """Return why no movement can have changed these lots as the transaction says, None where one can."""
+    """Return why no movement can have changed these lots in this way, None if one can."""
     drawn = transaction.drawn
     if drawn and transaction.schema_version == SCHEMA_VERSION:
         return f"it is of version {transaction.schema_version} and draws {in_words(drawn)}"
@@ -41,7 +41,7 @@ def wrongly_drawn(transaction: Transaction, lots: Lots) -> str | None:
 
 
 def _wrongly_lapsed(transaction: Transaction, lots: Lots) -> str | None:
-    """Return why credits cannot have lapsed so: all of the soonest lot lapses, at its instant or later."""
+    """Return why credits cannot have lapsed in this way: the whole first lot lapses, at its instant or later."""
     end = transaction.occurred_at
     if end is None or transaction.drawn != lots[:1] or transaction.drawn[0].expires_at != end:
         return f"it lapsed {in_words(transaction.drawn)} where the lots were {in_words(lots)}"
@@ -51,7 +51,7 @@ def _wrongly_lapsed(transaction: Transaction, lots: Lots) -> str | None:
 
 
 def _wrongly_deposited(transaction: Transaction, lots: Lots) -> str | None:
-    """Return why credits cannot have been put into lots so: none that has lapsed, and merges only where needed."""
+    """Return why credits cannot have been put into lots in this way: none has lapsed, and merges only if needed."""
     drawn = transaction.drawn
     if drawn and drawn[0].expires_at <= transaction.created_at:
         return f"it put in {in_words(drawn[:1])}, and was created at {transaction.created_at}"

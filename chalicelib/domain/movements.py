@@ -1,6 +1,6 @@
 """Movements: the changes of credits that can be asked for, their kinds and their keys (contract, section 3).
 
-And the grounds of a movement, which decide the order within one write.
+Also the grounds of a movement, which decide the order within one write.
 """
 
 from collections.abc import Container, Mapping, Sequence
@@ -59,9 +59,9 @@ OPENS = frozenset({Kind.TRIAL, Kind.OPENING})
 class Movement:
     """A change of one merchant's credits, asked for under an idempotency key.
 
-    `reference_id` is the business id behind the key; `metadata` is kept with the transaction and is all that is
-    kept of the event besides ids and times (contract, section 2, rule 7). `other_keys` are those that the same fact has
-    under its other names (contract, section 13).
+    `reference_id` is the business id behind the key; `metadata` is kept with the transaction: the only part of the
+    event that is kept, besides ids and times (contract, section 2, rule 7). `other_keys` are those that the same fact
+    has under its other names (contract, section 13).
     """
 
     merchant_id: MerchantId
@@ -83,9 +83,9 @@ class FixedMovement(Movement):
     """A trial, payment, renewal or adjustment: it names the credits it asks for.
 
     A renewal that repeats a recorded one, but happened more than `repeat_days` later, may be another period with a
-    wrong name: it is no duplicate (contract, section 12). `ahead` is its own time where that lies too far ahead to be
-    `occurred_at`. Its credits lapse at `expires_at`, or so many days after they are recorded; never, where neither is
-    given. `expiry_stated`: the event has `expires_at`, it does not come from a setting.
+    wrong name, and is no duplicate (contract, section 12). `ahead` is its own time if that lies too far ahead for
+    `occurred_at`. Its credits lapse at `expires_at`, or `expires_in_days` days after they are recorded; without both,
+    never. `expiry_stated`: `expires_at` comes from the event, not from a setting.
     """
 
     kind: Kind
@@ -114,7 +114,7 @@ class OrderMovement(Movement):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundMovement(Movement):
-    """A refund of `amount` money of an order, or of all that is left of it where `amount` is None."""
+    """A refund of `amount` money of an order, or a full refund if `amount` is None."""
 
     order_id: str
     amount: Decimal | None = None
@@ -140,7 +140,7 @@ class PaymentMovement(Movement):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReversalMovement(PaymentMovement):
-    """A payment goes back, `portion` of it. `owed`: what the balance lacks becomes debt."""
+    """The reversal of a `portion` of a payment. `owed`: what the balance lacks becomes debt."""
 
     portion: Portion
     owed: bool = True
@@ -222,7 +222,7 @@ def reversal_key(reversal_id: str) -> str:
 
 
 def reversal_to_key(payment_id: str, refunded: str) -> str:
-    """Return the idempotency key of a reversal that states how much money went back so far (contract, section 14)."""
+    """Return the idempotency key of a reversal with a cumulative figure (contract, section 14)."""
     return f"BILLING_REVERSAL_{payment_id}_TO_{refunded}"
 
 

@@ -79,7 +79,7 @@ def apply(  # noqa: PLR0913 - the movement, and all that decides what becomes of
 def _noted(
     account: Account, movement: Movement, metadata: Mapping[str, str | int], at: Instant, *, threshold: int, merged: str
 ) -> Mapping[str, str | int]:
-    """Return a transaction's metadata, with what no other member of it shows about the account."""
+    """Return a transaction's metadata, with the facts about the account that no other member of it shows."""
     metadata = _freezing(account, movement, metadata, at)
     # Without it, this transaction's threshold, the account's and that of the transaction before are one and the same.
     if account.sequence and (threshold != account.threshold or account.updated_at != account.last_transaction_at):
@@ -96,7 +96,7 @@ def _noted(
 def _freezing(
     account: Account, movement: Movement, metadata: Mapping[str, str | int], at: Instant
 ) -> Mapping[str, str | int]:
-    """Return a transaction's metadata, with what it does to a freeze; raises `Rejected` where it cannot do that."""
+    """Return a transaction's metadata, with its effect on a freeze; raises `Rejected` if that is impossible."""
     if not isinstance(movement, FreezeMovement):
         return metadata
     noted = freeze_notes(account.freeze, movement.note, movement.until, covered=account.covered, now=at)
@@ -117,7 +117,7 @@ def _moved(account: Account, kind: Kind, requested: int) -> int:
 
 
 def _change_lots(lots: Lots, amount: int, parts: Lots) -> tuple[Lots, Lots, str]:
-    """Return the lots after a movement, what it took from them or put there, and which were merged, in words."""
+    """Return the lots after a movement, what it took from them or put into them, and the merged ones, as text."""
     if amount > 0:
         after, merges = deposit(lots, parts)
         return after, parts, merged_text(merges)
@@ -147,7 +147,7 @@ def _kept_by_time(
     threshold: int,
     terms: TimeTerms,
 ) -> tuple[Mapping[str, str | int], Use | None, Alerts | None]:
-    """Return what the transaction notes of a grace and of levels, and the account's use and alerts after it."""
+    """Return the transaction's notes about a grace and levels, and the account's use and alerts after it."""
     given = NO_GRACE if account.closed else account.grace_terms or terms.grace
     if account.grace is not None or given.given:
         noted = grace_notes(

@@ -1,8 +1,8 @@
 """One fact, many names: the keys under which one transaction is known (contract, section 13).
 
-A transaction takes one key. Each other name of its fact is held by a guard: a small item at the very key that the fact
-would have under that name. So the condition that protects every transaction protects these too, and the first name to
-arrive wins.
+A transaction has one key. Each other name of its fact has a guard: a small item at the key that the fact would have
+under that name. So the condition that protects every transaction protects these names too, and the first name to arrive
+wins.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -48,7 +48,7 @@ class Guard:
 class FactNames:
     """The names of a merchant's facts: those of the transactions that are known, and those that a write adds.
 
-    `guards` and `stored` are what is known, `transactions` those of the write, which may go on growing.
+    `guards` and `stored` are those known, `transactions` those of the write, which may still grow.
     """
 
     def __init__(self, guards: Guards, *, stored: Transactions, transactions: Transactions) -> None:
@@ -75,7 +75,7 @@ class FactNames:
         return self._one(names_of(movement))
 
     def as_recorded(self, movement: DependentMovement) -> DependentMovement:
-        """Return the movement with what it builds on named as recorded, whichever names the event gave."""
+        """Return the movement with the recorded names of its grounds, whichever names the event gave."""
         ground = self.find(ground_of(movement))
         movement = as_recorded(movement, ground) if ground else movement
         if not isinstance(movement, DisputeWonMovement):
@@ -109,7 +109,7 @@ class FactNames:
 
 
 def torn(guard: TransactionId, transaction: TransactionId) -> RetryLater:
-    """Return the error for a guard whose transaction is missing: a restore has separated the two."""
+    """Return the error for a guard whose transaction is missing after a restore."""
     return RetryLater(
         Code.ACCOUNT_BEHIND, f"the guard {guard} names transaction {transaction}, which is not in the ledger"
     )
@@ -125,7 +125,7 @@ def _two_facts(first: Transaction, second: Transaction) -> Rejected:
 
 
 def version_of(movement: OrderMovement, order: Transaction) -> OrderMovement:
-    """Return an order that was recorded before, named as its transaction is, whichever of its names the event gave."""
+    """Return an order that was recorded before, under its transaction's name, whichever of its names the event gave."""
     return replace(movement, key=order.idempotency_key, reference_id=order.reference_id, other_keys=())
 
 
@@ -140,7 +140,7 @@ def imported(movement: DependentMovement) -> Rejected:
 
 
 def as_recorded(movement: DependentMovement, ground: Transaction) -> DependentMovement:
-    """Return the movement with its order or payment named as the transaction has it, whichever name the event gave."""
+    """Return the movement with its order or payment under the transaction's name, whichever name the event gave."""
     if ground.transaction_id == ground_of(movement):
         return movement
     named = ground.reference_id

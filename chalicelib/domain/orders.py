@@ -61,8 +61,8 @@ def charge(policy: Policy, *, lines: int, total: Decimal | None) -> int:
     """Return what an order of `lines` entries and `total` money asks for, in credits.
 
     Raises:
-        Rejected: `total_missing` where the policy charges by a total and there is none, and
-            `credits_invalid` above `CREDITS_MAX`.
+        Rejected: `total_missing` if the policy charges by a total and there is none, and
+        `credits_invalid` above `CREDITS_MAX`.
     """
     if policy.basis is Basis.ORDER:
         credits_asked = policy.fixed_amount
@@ -85,7 +85,7 @@ def charge(policy: Policy, *, lines: int, total: Decimal | None) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edits:
-    """What the newer versions of an order have made of it (contract, section 12).
+    """The effect of an order's newer versions (contract, section 12).
 
     `updated_at` is the time of the newest version seen, None where none stated it. `charged` is what that one asks
     for, in credits, and `total` its money; `taken` is what the edits have moved in all, in the direction of the order.
@@ -99,7 +99,7 @@ class Edits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
-    """What an order's refunds and edits have come to so far; the only part of a transaction that changes.
+    """The sums of an order's refunds and edits so far; the only part of a transaction that changes.
 
     `count` refunds asked for `credits` in all. `money` is the sum of their amounts and `total` the order
     total it is a share of, both unknown (None) until a refund names them; `full` once a refund was full. `edits` is
@@ -144,7 +144,7 @@ def refund(
 def _fixed_total(
     tally: Tally, recorded_total: Decimal | None, amount: Decimal | None, order_total: Decimal | None
 ) -> Decimal | None:
-    """Return the total that the refunds of an order count by: the first that was named, else the order's own."""
+    """Return the total of which an order's refunds are shares: the first that a refund named, else the order's own."""
     if order_total is not None and tally.total is not None and order_total != tally.total:
         raise Rejected(
             Code.KEY_REUSED,
@@ -160,7 +160,7 @@ def _fixed_total(
 
 
 def total_missing() -> Rejected:
-    """Return why a refund of an amount is impossible whose order's total nobody named."""
+    """Return the error for a refund of an amount if no total of its order is known."""
     return Rejected(
         Code.TOTAL_MISSING, "a refund of an amount needs the order's total, and none is known", field="order_total"
     )

@@ -31,7 +31,7 @@ class Posted:
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """The movement had been recorded before, as `transaction` where it is at hand.
+    """The movement had been recorded before, as `transaction` (None if it was not read).
 
     `order_changed`: the order came again with data that would be charged differently (contract, "Conflict or
     duplicate").
@@ -45,7 +45,7 @@ Outcome = Posted | Duplicate | Rejected | RetryLater
 
 
 def contradicts_record(outcome: Outcome) -> bool:
-    """Return whether the movement is recorded, with another content."""
+    """Return whether the movement is recorded with other content."""
     return isinstance(outcome, Rejected) and outcome.code is Code.KEY_REUSED
 
 
@@ -62,7 +62,7 @@ class Fold:
 
 
 def compare(movement: Movement, transaction: Transaction) -> Duplicate | Rejected:
-    """Return whether this is the recorded movement again, or its key with another content.
+    """Return whether this is the recorded movement again, or its key with other content.
 
     Contract, section 2, rule 4.
     """
@@ -94,7 +94,7 @@ def compare(movement: Movement, transaction: Transaction) -> Duplicate | Rejecte
 
 
 def _lapses_otherwise(movement: FixedMovement, transaction: Transaction) -> bool:
-    """Return whether the event names an instant at which its credits lapse, and the transaction names another."""
+    """Return whether the event and the transaction name different instants at which the credits lapse."""
     stated = movement.expires_at if movement.expiry_stated else None
     return stated is not None and any(part.expires_at != stated for part in transaction.drawn)
 
@@ -150,7 +150,7 @@ def _refunded_otherwise(movement: RefundMovement, transaction: Transaction) -> s
         ("refund_amount", movement.amount, recorded_money(transaction, "refund_amount")),
         ("order_total", movement.order_total, recorded_money(transaction, "order_total")),
     )
-    return next((name for name, said, recorded in pairs if said != recorded), None)
+    return next((name for name, stated, recorded in pairs if stated != recorded), None)
 
 
 def _contradicted(movement: ReversalMovement | DisputeWonMovement, transaction: Transaction) -> str | None:
@@ -162,14 +162,14 @@ def _contradicted(movement: ReversalMovement | DisputeWonMovement, transaction: 
         return "dispute_id"
     if isinstance(movement, DisputeWonMovement):
         return None if transaction.metadata.get("dispute_id") == movement.dispute_id else "dispute_id"
-    said, recorded = movement.portion, Portion.recorded(transaction.metadata)
+    stated, recorded = movement.portion, Portion.recorded(transaction.metadata)
     pairs: tuple[tuple[str, object, object], ...] = (
-        ("credits", said.credits, recorded.credits),
-        ("amount", said.amount, recorded.amount),
-        ("amount_refunded", said.refunded, recorded.refunded),
-        ("payment_total", said.payment_total, recorded.payment_total),
+        ("credits", stated.credits, recorded.credits),
+        ("amount", stated.amount, recorded.amount),
+        ("amount_refunded", stated.refunded, recorded.refunded),
+        ("payment_total", stated.payment_total, recorded.payment_total),
         # By which of its names a dispute comes says nothing about what goes back.
-        ("dispute_id", said.dispute_id is None, recorded.dispute_id is None),
+        ("dispute_id", stated.dispute_id is None, recorded.dispute_id is None),
     )
     return next((name for name, one, other in pairs if one != other), None)
 

@@ -22,7 +22,8 @@ def change_threshold(
 ) -> tuple[Account, tuple[Crossing, ...]]:
     """Return the account with a low-balance threshold of its own (None: the default), and what that crossed.
 
-    If the balance is now on the other side, that is low or restored, without a transaction (contract, section 5). An
+    If the balance is now on the threshold's other side, low or restored is crossed without a transaction
+    (contract, section 5). An
     account that already has this threshold is returned unchanged. `version` does not change, as with `apply`.
     """
     threshold = default_threshold if low_balance_threshold is None else low_balance_threshold
@@ -50,7 +51,7 @@ def change_levels(
         return account, ()
     time = later_than(account.updated_at, now=now)
     alerts, crossed = after_change(account.alerts, own, fleet, supply_of(account, now=time))
-    # Levels in days may change by time alone: whoever posts what is due computes when, so it is due at once.
+    # Levels in days may change by time alone. `post_due` computes when, so the account is due at once.
     looks = alerts is not None and alerts.look_at is not None
     due_at = min(account.due_at or time, time) if looks else account.due_at
     changed = replace(account, alerts=alerts, due_at=due_at, updated_at=time)

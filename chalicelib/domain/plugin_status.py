@@ -1,4 +1,4 @@
-"""Whether a shop's plugin is on, and why: what is known of it, and what is answered (contract, section 6)."""
+"""Whether a shop's plugin is on, and why: the known status, and the answer made from it (contract, section 6)."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,7 +21,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Closure:
-    """A shop's going (`closed`) or coming back, and when, as its source reported."""
+    """That a shop removed the app (`closed`) or came back, and when, as its source reported."""
 
     closed: bool
     at: Instant
@@ -55,7 +55,7 @@ class KnownStatus:
         return Reason.GRACE if self.grace else Reason.SUFFICIENT_CREDITS
 
     def holds(self, now: datetime) -> bool:
-        """Return whether time alone has not ended it by `now`."""
+        """Return whether it is still true at `now`: time alone has not changed it."""
         return self.until is None or instant(now) < self.until
 
 

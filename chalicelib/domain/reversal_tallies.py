@@ -42,7 +42,7 @@ class PaymentTallies:
         self._uncounted = uncounted
 
     def take(self, transaction: Transaction) -> tuple[Drift, str] | None:
-        """Add the next transaction of one of the kinds `PAYMENT_KINDS`; return what is wrong with it, in a sentence."""
+        """Add the next transaction, of one of `PAYMENT_KINDS`; return what is wrong with it, in a sentence."""
         if transaction.kind is not Kind.PAYMENT:
             return self._replay(transaction)
         if transaction.tally is not None or transaction.transaction_id in self._uncounted:

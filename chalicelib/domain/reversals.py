@@ -1,4 +1,4 @@
-"""What a payment that goes back takes, and what a dispute that was won returns (contract, section 14).
+"""What the reversal of a payment takes, and what a won dispute returns (contract, section 14).
 
 Pure arithmetic in exact rationals, as for refunds of orders. A payment's tally keeps the sums and the newest cumulative
 figure apart, so that senders may mix the forms in which they report the refunds of one payment, in any order.
@@ -16,10 +16,10 @@ from chalicelib.domain.orders import EXACT, Tally
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Portion:
-    """How much of a payment goes back, in one of four forms; it is the content of a reversal.
+    """How much of a payment is reversed, in one of four forms; this is the content of a reversal.
 
-    So many whole `credits`; an `amount` of the `payment_total`; all that was `refunded` of it so far; or, with a
-    `dispute_id`, whatever is left of the payment.
+    Whole `credits`; an `amount` of the `payment_total`; the cumulative sum `refunded` of it; or, with a `dispute_id`,
+    everything that is left of the payment.
     """
 
     credits: int | None = None
@@ -43,7 +43,7 @@ class Portion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentTally(Tally):
-    """What went back of a payment so far; the one part of its transaction that changes.
+    """The sums of a payment's reversals so far; the one part of its transaction that changes.
 
     `credits` are asked back in all and not returned; `whole`, `money` and `seen` are what the three forms of a refund
     add up to: credits, amounts, and the greatest cumulative figure. `disputes` are open, and asked for `disputed`
@@ -96,14 +96,14 @@ def reverse(tally: Tally | None, portion: Portion, *, given: int) -> tuple[int, 
 
 
 def holding(tally: PaymentTally, portion: Portion, credits_got: int) -> PaymentTally:
-    """Return the tally after the reversal has got so many credits, taken from the balance or owed."""
+    """Return the tally after the reversal got this many credits, from the balance or as debt."""
     return replace(tally, held=tally.held + credits_got) if portion.dispute_id is not None else tally
 
 
 def win(tally: Tally | None, *, given: int) -> tuple[int, PaymentTally]:
     """Return the credits that come back when one of the open disputes is won, and the tally after it.
 
-    What the disputes got comes back with the last of them, less what was refunded meanwhile and found nothing left.
+    What the disputes got comes back with the last of them, less refunds that came meanwhile and found nothing to take.
     """
     known = _of_payment(tally)
     assert known.disputes, "a dispute that is recorded and not won is open"

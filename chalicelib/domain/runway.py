@@ -1,6 +1,6 @@
 """How many days an account's credits last: from its daily use, weighted by age (contract, section 16, "Runway").
 
-Pure, and whole numbers only, so that every machine comes to the same. The state is three small numbers on the account.
+Pure, with whole numbers only, so every machine gets the same result. The state is three small numbers on the account.
 """
 
 from collections.abc import Mapping
@@ -75,9 +75,9 @@ def use_after(
 ) -> Use | None:
     """Return an account's use after a transaction at `at`; `last` is the time of the one before.
 
-    `credits_moved` are those asked for where it uses credits, unsigned: an order that falls short is use too, or a shop
-    that runs dry would seem to need little. What goes back of orders reduces the use, never below 0. Whatever else
-    moves credits does not count. None: there was no order yet.
+    `credits_moved` are those asked for where it uses credits, unsigned: an order with a shortfall counts in full, or an
+    empty shop would seem to need little. Refunds and edits of orders reduce the use, never below 0. Other transactions
+    do not count. None: there was no order yet.
     """
     if uses_credits(kind, metadata):
         change = credits_moved
@@ -135,7 +135,7 @@ def lasts_beyond(balance: int, daily: int, days: int) -> bool:
 
 
 def known_from(use: Use) -> Instant | None:
-    """Return from when the daily use is known if no order comes; None if it needs more of them, or is long known."""
+    """Return when the daily use is known without another order; None if it needs more orders or is known already."""
     if use.orders < ORDERS_MIN or use.since is None:
         return None
     return _instant(use.since + _AGE_MIN_MINUTES)
@@ -144,7 +144,7 @@ def known_from(use: Use) -> Instant | None:
 def lasts_beyond_from(use: Use, balance: int, days: int, *, last: Instant, now: Instant) -> Instant | None:
     """Return the first minute after `now` in which the balance lasts more than `days`, if no order comes until then.
 
-    None: not within `DAYS_MAX` days, so far as time alone brings it about.
+    None: not within `DAYS_MAX` days by time alone.
     """
     start = max(_minute(now), _minute(last)) + 1
     low, high = start, start + DAYS_MAX * _DAY_MINUTES

@@ -1,7 +1,7 @@
-"""How merchants are found by what people call them: the places of their names in lists that are ordered by text.
+"""How merchants are found by name: the positions of their names in lists that are ordered by text.
 
 A search is the beginning of a label, of a word in it, of a shop's domain, of a customer's id or of a merchant's id. So
-every way to find a merchant is a place in a list, and a list is read from where the text begins: never a scan.
+every way to find a merchant is a position in a list, and a list is read from where the text begins: never a scan.
 """
 
 import re
@@ -32,7 +32,7 @@ _HYPHENS = (8, 13, 18, 23)
 
 
 def folded(text: str) -> str:
-    """Return a text as it is compared: words in lower case without accents, one space between two, none around."""
+    """Return a text in the form in which texts are compared: lower case, no accents, single spaces between words."""
     plain = "".join(one for one in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(one))
     return _BETWEEN_WORDS.sub(" ", _APOSTROPHES.sub("", plain.casefold())).strip()[:LABEL_LENGTH_MAX].strip()
 
@@ -45,7 +45,7 @@ def words_of(label: str | None, link: str) -> frozenset[str]:
 
 
 def prefixes(search: str) -> Mapping[int, tuple[str, str]]:
-    """Return, by a list's number, the list and how the names start that a search finds in it; in order."""
+    """Return, by number and in order, each list that a search reads, with the beginning of the names it finds there."""
     text = search.strip()
     starts = (folded(text), _DOMAIN_START.fullmatch(text.lower()), _CUSTOMER_START.fullmatch(text))
     found = {}
@@ -56,7 +56,7 @@ def prefixes(search: str) -> Mapping[int, tuple[str, str]]:
 
 
 def position_of(names: Mapping[str, str | None], search: str) -> SearchPosition | None:
-    """Return the first place at which a search finds a merchant with these names and labels, None where at none."""
+    """Return the first position at which a search finds a merchant with these names and labels, None if it does not."""
     places = []
     for number, (kind, start) in prefixes(search).items():
         if kind == WORD:
@@ -68,7 +68,7 @@ def position_of(names: Mapping[str, str | None], search: str) -> SearchPosition 
 
 
 def id_start(search: str) -> str | None:
-    """Return the beginning of a merchant's id that a search may be, with the hyphens of a UUID; None if it is none."""
+    """Return a search as the beginning of a merchant's id, with the hyphens of a UUID; None if it cannot be one."""
     text = search.strip().lower()
     if _ID_START.fullmatch(text) is None or not (digits := text.replace("-", "")):
         return None

@@ -1,4 +1,4 @@
-"""Orders as their source has them: a shop's own list, which the ledger is compared with (contract, section 17)."""
+"""Orders in their source: a shop's own list, with which the ledger is compared (contract, section 17)."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -13,9 +13,9 @@ class NotOrdersError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilePosition:
-    """A place in a file at which reading can continue: so many bytes and lines are before it.
+    """A position in a file at which reading can continue, as the bytes and lines before it.
 
-    `columns` is the heading of a CSV, which is at the file's beginning only.
+    `columns` is the header of a CSV, which is at the file's beginning only.
     """
 
     position: int = 0
@@ -42,7 +42,7 @@ class SourceRefund:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceOrder:
-    """An order as its source has it. `paid`: whether it is to be charged, `paid_at` since when.
+    """An order in its source. `paid`: whether it must be charged, `paid_at` when it was paid.
 
     `refunded` is the money that went back in all, `refunds` the same by refund; each is None where the file does not
     state it.

@@ -101,8 +101,8 @@ class DayOver:
 def day_over(before: Account, after: Account) -> DayOver | None:
     """Return the day and months that a write shows to be over, None if it is on the previous transaction's day.
 
-    Only the write of the next transactions shows it. A rebuild, which leaves out versions, may start from an account
-    that a restore put behind its transactions.
+    Only the write of the next transactions shows it. A rebuild, which skips versions, may start from an account that
+    lags behind its transactions after a restore.
     """
     last, next_one = before.last_transaction_at, after.last_transaction_at
     if last is None or next_one is None or after.version != before.version + 1:

@@ -45,13 +45,13 @@ class _Tallied:
         A version that would have moved credits does not count without its transaction: when redelivered, it must move
         them.
         """
-        said, shown = self.recorded.edits, edits.newest(self.transaction, self.replayed)
-        if said is None or (said.charged, said.taken) != (shown.charged, shown.taken):
+        recorded, shown = self.recorded.edits, edits.newest(self.transaction, self.replayed)
+        if recorded is None or (recorded.charged, recorded.taken) != (shown.charged, shown.taken):
             return self.replayed
-        if (said.updated_at or "") < (shown.updated_at or ""):
+        if (recorded.updated_at or "") < (shown.updated_at or ""):
             return self.replayed
-        total = shown.total if said.updated_at == shown.updated_at else said.total
-        return replace(self.replayed, edits=replace(shown, updated_at=said.updated_at, total=total))
+        total = shown.total if recorded.updated_at == shown.updated_at else recorded.total
+        return replace(self.replayed, edits=replace(shown, updated_at=recorded.updated_at, total=total))
 
 
 class Tallies:
@@ -87,13 +87,13 @@ class Tallies:
         """Yield every order and payment whose tally differs from its replayed refunds, edits or reversals."""
         for order_id, order in self._orders.items():
             if order.recorded != order.proven:
-                said, proven = in_words(order.recorded), in_words(order.proven)
-                detail = f"the order's transaction says {said}, its refunds and edits say {proven}"
+                recorded, proven = in_words(order.recorded), in_words(order.proven)
+                detail = f"the order's transaction says {recorded}, its refunds and edits say {proven}"
                 yield self._finding(Drift.TALLY_WRONG, order_id, order.transaction.sequence, detail)
         for payment_id, payment in self._payments.payments.items():
             if payment.wrong:
-                said, proven = in_words(payment.recorded or PaymentTally()), in_words(payment.replayed)
-                detail = f"the payment's transaction says {said}, its reversals say {proven}"
+                recorded, proven = in_words(payment.recorded or PaymentTally()), in_words(payment.replayed)
+                detail = f"the payment's transaction says {recorded}, its reversals say {proven}"
                 yield self._finding(Drift.TALLY_WRONG, payment_id, payment.sequence, detail)
 
     def _finding(self, kind: Drift, of: TransactionId, sequence: int, detail: str) -> Finding:
@@ -157,7 +157,7 @@ def _edit(order: _Tallied, transaction: Transaction) -> tuple[Drift, str] | None
     try:
         edit = edits.replayed(transaction, order.transaction, order.replayed)
     except (KeyError, ValueError, Rejected) as error:
-        return Drift.EDIT_WRONG, f"its charge cannot be told: {error}"
+        return Drift.EDIT_WRONG, f"its charge cannot be computed: {error}"
     order.replayed = replace(order.replayed, edits=edits.moved(edit, transaction, order.transaction))
     if (edit.kind, edit.requested) != (transaction.kind, transaction.requested):
         due = "nothing" if edit.kind is None else f"{edit.requested} credits as {edit.kind.direction}"

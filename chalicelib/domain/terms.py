@@ -31,7 +31,7 @@ NO_GRACE: Final = GraceTerms()
 class TimeTerms:
     """The settings that decide what time changes.
 
-    A lot is announced so many days before its end (`notice_days`). Credits that come back after their end lapse again
+    A lot is announced `notice_days` before its end. Credits that come back after their end lapse again
     `refund_grace_days` later. `levels` and `grace` are those of accounts without their own; `levels` of None leaves
     those in force as they are.
     """

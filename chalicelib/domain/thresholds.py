@@ -13,7 +13,7 @@ SETTLING = timedelta(hours=1)
 class CrossingType(StrEnum):
     """What a crossing is: which threshold was passed, by a movement, or by time or a change alone.
 
-    No movement causes three of them: that a shop has gone, that it has come back, and that credits will lapse soon.
+    Three are never caused by a movement: the shop removed the app, it came back, or credits will lapse soon.
     """
 
     LOW_BALANCE_REACHED = "low_balance_reached"
@@ -62,9 +62,9 @@ def default_in_force(
 ) -> tuple[int, Outdated | None]:
     """Return the default threshold for an account, and the one that is outdated by it while that may still come.
 
-    `stamped` is the one on the account, `default` that of the worker's settings. While a release goes out bit by bit,
-    workers of two settings alternate. Each account changes to the new one once: a worker with the outdated one does not
-    move it back, or low and restored would be published in turns.
+    `stamped` is the one on the account, `default` that of the worker's settings. During a gradual release, workers with
+    two settings run side by side. Each account changes to the new default once: a worker with the outdated one does not
+    change it back, or low and restored would be published again and again.
     """
     if outdated is None and default == stamped:
         return stamped, None

@@ -71,8 +71,8 @@ def canonical(transaction: Transaction) -> str:
 
     Version 2 has `drawn` too, a list of an instant and credits for each lot; a transaction without it is of version 1.
 
-    Published in infra/docs/api.md, so that anybody can check a ledger from the API's answers alone. Written out here
-    because a JSON encoder takes three times as long, and every movement waits for it.
+    Published in infra/docs/api.md, so that anybody can check a ledger from the API's answers alone. It is composed by
+    hand because a JSON encoder takes three times as long, and every movement waits for it.
     """
     kind, correlation_id, occurred_at = transaction.kind, transaction.correlation_id, transaction.occurred_at
     correlated = "" if correlation_id is None else f'"correlation_id":{_quoted(correlation_id)},'

@@ -6,7 +6,7 @@ walked; of the orders it keeps the refunded ones.
 
 from chalicelib.domain.debt import DEBT, owed_by, repays
 from chalicelib.domain.derivation import Derived, derived_crossings
-from chalicelib.domain.findings import Drift, Finding, Unreadable
+from chalicelib.domain.findings import Drift, Finding, UnreadableTransaction
 from chalicelib.domain.freeze import Freeze
 from chalicelib.domain.freeze import after as freeze_after
 from chalicelib.domain.freeze_replay import wrongly_frozen
@@ -26,10 +26,10 @@ from chalicelib.domain.transactions import GENESIS_HASH, Total, Transaction, tra
 class Walk:
     """One merchant's transactions, walked from the first one on. It cannot be used after `close`.
 
-    `totals`, `total_shortfall`, `debt`, `grace`, `freeze`, `use` and `lots` are what the transactions add up to,
-    `first` and `last` the ends of them, `status` the one that switched the plugin last, `expected` the sequence that
-    would come next. `newest` are the thresholds that the last one passed, `tallies` what went back of each order and
-    payment. `newer` counts the transactions whose form only a newer release knows.
+    `totals`, `total_shortfall`, `debt`, `grace`, `freeze`, `use` and `lots` are the sums and states that follow from
+    the transactions; `first` and `last` are the first and last of them, `status` is the one that last switched the
+    plugin, `expected` the next sequence. `newest` are the thresholds that the last one passed, `tallies` the replayed
+    tallies of orders and payments. `newer` counts the transactions whose form only a newer release knows.
 
     `intact`: none is missing and each is sealed, so they prove what the account must be. A finding's consequences are
     not reported too: after a transaction that is missing, changed or unreadable, balances and refunds prove nothing.
@@ -57,10 +57,10 @@ class Walk:
         self._pending: list[Transaction] = []
         self._torn = False
 
-    def step(self, transaction: Transaction | Unreadable) -> None:
+    def step(self, transaction: Transaction | UnreadableTransaction) -> None:
         """Add the next transaction, in the order of sequences; several may claim the same one."""
         self.walked += 1
-        if isinstance(transaction, Unreadable):
+        if isinstance(transaction, UnreadableTransaction):
             self._settle(None)
             self.expected = max(self.expected, transaction.sequence + 1)
             if transaction.newer:
@@ -76,7 +76,7 @@ class Walk:
         self._pending.append(transaction)
 
     def close(self, account: Account | None) -> None:
-        """Walk over what is pending; report as missing what the account counts beyond the last transaction."""
+        """Walk the pending sequence; report as missing the transactions that the account counts beyond the last one."""
         self._settle(account.hash if account else None)
         if account is not None and self.expected <= account.sequence:
             self._miss(account.sequence + 1 - self.expected)
@@ -84,7 +84,7 @@ class Walk:
             self.findings += self.tallies.differences()
 
     def _settle(self, next_hash: str | None) -> None:
-        """Walk over the pending sequence; if several transactions claim it, over the one that the next follows."""
+        """Walk the pending sequence; of several transactions that claim it, the one that the next one follows."""
         claimants, self._pending = self._pending, []
         if not claimants:
             return
@@ -104,7 +104,7 @@ class Walk:
         sealed = transaction_hash(transaction) == transaction.hash
         before = None if self._torn else (self.last.hash if self.last else GENESIS_HASH)
         if before is not None and transaction.previous_hash != before:
-            detail = "it does not follow the transaction before it: that one was changed and sealed anew, or replaced"
+            detail = "it does not follow the transaction before it: that one was changed and sealed again, or replaced"
             self._report_at(transaction, Drift.CHAIN_BROKEN, detail)
         if sealed:
             self._check(transaction)
@@ -130,7 +130,7 @@ class Walk:
             self._report_at(transaction, Drift.TRANSACTION_WRONG, why)
 
     def _wrongly_owed(self, transaction: Transaction) -> str | None:
-        """Return why a sealed transaction changes the debt as no movement can: an inflow pays it at once."""
+        """Return why a sealed transaction's change of the debt is impossible: an inflow pays debt at once."""
         inflow = self.last is not None and repays(self.last.kind)
         due = min(self.debt, transaction.balance_before) if inflow else 0
         repaid = abs(transaction.amount) if transaction.kind is Kind.DEBT_REPAID else 0

@@ -1,6 +1,6 @@
 """Adjustments by admins, freezes and their ends, invoked as a function (contract, sections 7 and 17).
 
-The API's route ends here too: the API itself has no right to write to the ledger.
+The API's route invokes this function too: the API itself has no right to write to the ledger.
 """
 
 import time
@@ -70,7 +70,7 @@ def adjust_credits(event: Any, context: Any) -> dict[str, Any]:
 
 
 def _posted(event: Any, context: Any, *, freezes: bool) -> "Posted | Duplicate":
-    """Post what was asked for; raises `CreditsError` where that was not posted."""
+    """Post the request; raises `CreditsError` if that fails."""
     from chalicelib.contracts.inbound.adjustments import adjustment
     from chalicelib.contracts.inbound.freezing import freezing
     from chalicelib.wiring import for_posting
@@ -95,7 +95,7 @@ def _account(merchant_id: "MerchantId") -> dict[str, Any]:
 
 
 def _note(transaction: "Transaction") -> None:
-    """Note who did it; raises `RetryLater` where that did not work."""
+    """Record who did it; raises `RetryLater` if that fails."""
     from chalicelib.domain.actions import Action
 
     did, details = _action(transaction)
@@ -112,7 +112,7 @@ def _note(transaction: "Transaction") -> None:
 
 
 def _action(transaction: "Transaction") -> "tuple[Did, dict[str, str | int | None]]":
-    """Return what was done, and what it was about."""
+    """Return what was done, and its details."""
     from chalicelib.domain.actions import Did
     from chalicelib.domain.freeze import FREEZE, UNTIL, FreezeNote
 

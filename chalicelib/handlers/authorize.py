@@ -1,4 +1,4 @@
-"""The API Gateway authorizer: a bearer token in, a policy and who asks out.
+"""The API Gateway authorizer: takes a bearer token, returns a policy and the caller.
 
 For a refused token it returns a policy that denies, which the gateway turns into 401 (template.yaml, ACCESS_DENIED). It
 does not raise "Unauthorized": that counts as a failure of the function, is never cached, and stops the local emulator's
@@ -37,7 +37,7 @@ def authorize(request: AuthRequest) -> AuthResponse | dict[str, Any]:
 
 
 def context_of(token: str) -> dict[str, str] | None:
-    """Return the claims of a bearer token by the names that routes know, None for a token that is refused.
+    """Return the claims of a bearer token under the names that routes use, None if the token is refused.
 
     Raises:
         Exception: no key was available to verify the token, or a setting is bad.

@@ -142,7 +142,7 @@ class Batch:
         confirmed: set[int] = set()
         if self._call.remaining_seconds() >= MARGIN_SECONDS:
             messages = [
-                Later(message.body, message.going_on(), min(delay, WAITING_DELAY_SECONDS_MAX), message.group)
+                Later(message.body, message.waiting_attributes(), min(delay, WAITING_DELAY_SECONDS_MAX), message.group)
                 for message, delay in self._leaving
             ]
             try:
@@ -223,7 +223,7 @@ class Batch:
         )
 
     def _write_rest(self, event: Event, outcomes: Sequence[Outcome]) -> list[Rejected | RetryLater]:
-        """Write what an event reports besides its movements: names, and that the shop has gone or is back.
+        """Write what an event reports besides its movements: names, and that the shop removed the app or is back.
 
         `outcomes` are those of its movements. Returns what was not written, and why.
         """

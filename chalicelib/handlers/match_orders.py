@@ -17,7 +17,7 @@ DIFFERENCES = "credits_match_differences"
 blueprint = Blueprint(__name__)
 
 
-# Every quarter of an hour of four hours at night: a call goes on where the last one ended, or finds nothing to do.
+# Every quarter of an hour of four hours at night: a call continues where the last one ended, or finds nothing to do.
 @blueprint.schedule("cron(0/15 2-5 * * ? *)", name="match_orders")
 def match_orders(event: CloudWatchEvent) -> dict[str, Any]:
     """Compare the files of the feed that have no report yet, and return `{"configured", "compared", "unfinished"}`.

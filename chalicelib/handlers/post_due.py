@@ -14,11 +14,11 @@ FAILED_LOGGED_MAX = 20
 def post_due(event: CloudWatchEvent) -> dict[str, Any]:
     """Post what is due, as much as the call's time allows, and return `{"looked_at", "brought", "until", …}`.
 
-    An account that cannot be written does not stop others: it is named in the log, and holds back the mark from which
-    the alarm takes how late the sweep is, by a day at most.
+    An account that cannot be written does not stop others: it is named in the log, and the mark stays before it, by a
+    day at most; the alarm on the sweep's delay uses the mark.
 
     Raises:
-        RetryLater: the index or the mark cannot be read or written. The next call goes on from the last mark.
+        RetryLater: the index or the mark cannot be read or written. The next call continues from the last mark.
     """
     from chalicelib.telemetry import count, logger
     from chalicelib.usecases import falling_due

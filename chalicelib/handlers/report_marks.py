@@ -25,7 +25,7 @@ blueprint = Blueprint(__name__)
 
 @blueprint.schedule("rate(1 minute)", name="report_marks")
 def report_marks(event: CloudWatchEvent) -> None:  # noqa: ARG001 - the time of the call is what counts
-    """Report the bridge's heartbeat and streams, the drift and how late the sweep is; leave out what is unknown.
+    """Report the bridge's heartbeat and streams, the drift and the sweep's delay; unknown values are not reported.
 
     Raises:
         RetryLater: the figures cannot be read. The next call tries again.

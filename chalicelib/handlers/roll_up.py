@@ -19,7 +19,7 @@ from chalicelib.domain.ledger import Account
 from chalicelib.domain.statements import day_over
 from chalicelib.handlers.stream_records import (
     Failures,
-    coming_back,
+    batch_item_failures,
     crossing_events,
     dead_letter_queue_url,
     parked,
@@ -57,7 +57,7 @@ def roll_up(event: DynamoDBEvent) -> Failures:
         _FleetReport.send(figures)
     logger.info("rolled up", records=len(records), uncounted=len(uncounted), coming_back=len(failed))
     for_figures.counter_writer().write()
-    return coming_back(failed)
+    return batch_item_failures(failed)
 
 
 def _read(records: Sequence[Mapping[str, Any]], time: CallTime) -> tuple[list[tuple[str, Account]], list[str]]:
@@ -81,7 +81,7 @@ def _read(records: Sequence[Mapping[str, Any]], time: CallTime) -> tuple[list[tu
 def _note_days_over(records: Sequence[Mapping[str, Any]], read: set[str], call: CallTime) -> list[str]:
     """Keep the ends of days and months that the records show, and return the numbers of those that failed.
 
-    Only those in `read` are looked at. An account that was never counted keeps its ends all the same.
+    Only records in `read` are used. An account that was never counted gets its ends nevertheless.
     """
     ends = for_figures.month_ends()
     failed = []
@@ -109,8 +109,7 @@ def _enlist(
 ) -> list[str]:
     """Put merchants into the desk's list, and return the numbers of the records for which that failed.
 
-    A new account's merchant, and an account's with its first change of a day: so accounts that are older than the
-    list get into it.
+    At the opening of an account and at its first change of a day, so that accounts older than the list are added too.
     """
     desk = for_desk.desk()
     if desk is None:

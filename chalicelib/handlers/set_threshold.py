@@ -1,6 +1,6 @@
-"""What admins set for one account: its threshold, levels and grace. A function, which has no right to the transactions.
+"""Sets what admins choose for one account: its threshold, levels and grace. It has no right to the transactions.
 
-The API's routes end here too: the API itself has no right to write to the ledger.
+The API's routes invoke this function too: the API itself has no right to write to the ledger.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ blueprint = Blueprint(__name__)
 
 @blueprint.lambda_function(name="set_threshold")
 def set_threshold(event: Any, context: Any) -> dict[str, Any]:
-    """Return the account with what was asked for, or `{"error": {"code", "message", "details"}}`.
+    """Return the changed account, or `{"error": {"code", "message", "details"}}`.
 
     Takes `{merchant_id, admin_id, correlation_id}` and one of `low_balance_threshold`, `levels` and `grace`; null
     restores the fleet's. It is separate from `adjust_credits` because it needs no right to the transactions.
@@ -55,7 +55,7 @@ def set_threshold(event: Any, context: Any) -> dict[str, Any]:
 
 
 def _set(asked: "Override", context: Any) -> "Account":
-    """Set what was asked for, and return the account."""
+    """Make the requested change, and return the account."""
     from chalicelib.contracts.inbound.overrides import GraceRequest, LevelsRequest
     from chalicelib.settings import settings
     from chalicelib.usecases import overriding
@@ -98,9 +98,9 @@ def _action(asked: "Override") -> "tuple[Did, Mapping[str, str | int | None]]":
 
 
 def _note(account: "Account", admin_id: str, did: "Did", details: "Mapping[str, str | int | None]") -> None:
-    """Note who set it, as of its write; raises `RetryLater` where that did not work.
+    """Record who set it, at the time of its write; raises `RetryLater` if that fails.
 
-    If the account has moved since that write, it was set before: who asks for it again did so now.
+    If the account has changed since that write, the setting is older: then the request is recorded as of now.
     """
     from chalicelib.domain.actions import Action
     from chalicelib.wiring import for_desk, for_posting

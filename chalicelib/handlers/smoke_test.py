@@ -14,10 +14,10 @@ DEPLOYMENT, EXECUTION = "DeploymentId", "LifecycleEventHookExecutionId"
 def smoke_test(event: Any, context: Any) -> dict[str, Any]:  # noqa: ARG001 - each call to AWS has a time of its own
     """Try the new versions of the functions, report the result to CodeDeploy, and return `{"passed", "faults"}`.
 
-    The result of a call that is not CodeDeploy's is reported to nobody.
+    The result is reported only for a call of CodeDeploy.
 
     Raises:
-        ClientError, BotoCoreError: CodeDeploy did not take the report, and waits in vain.
+        ClientError, BotoCoreError: CodeDeploy did not accept the report, and waits until its time-out.
     """
     from chalicelib.telemetry import logger
     from chalicelib.wiring import for_releases

@@ -65,16 +65,16 @@ def publish(
         count("credits_events_published_total", published, {"event_type": event_type})
     logger.info("published", records=len(records), events=len(events) - len(refused), refused=len(refused))
     for_figures.counter_writer().write()
-    return coming_back(failed)
+    return batch_item_failures(failed)
 
 
-def coming_back(sequence_numbers: Iterable[str]) -> Failures:
-    """Return the response that makes Lambda deliver these records again."""
+def batch_item_failures(sequence_numbers: Iterable[str]) -> Failures:
+    """Return the partial batch response with which Lambda delivers these records again."""
     return {"batchItemFailures": [{"itemIdentifier": number} for number in sorted(set(sequence_numbers), key=int)]}
 
 
 def dead_letter_queue_url() -> str:
-    """Return where records are parked; asked for first, so that a missing setting fails the first call."""
+    """Return the queue in which records are parked; read first, so that a missing setting fails the first call."""
     return settings().queues.stream_dead_letters
 
 

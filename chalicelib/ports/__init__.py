@@ -1,4 +1,4 @@
-"""What use cases and handlers need from outside, declared by those who need it."""
+"""What use cases and handlers need from outside: their Protocols, which adapters implement."""
 
 # What is named in declarations alone is not imported: every function starts with this module.
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from chalicelib.domain.figures import Counted, Figures, FiguresChange
-    from chalicelib.domain.findings import Unreadable, UnreadableAccount
+    from chalicelib.domain.findings import UnreadableAccount, UnreadableTransaction
     from chalicelib.domain.ids import Instant, TransactionId
     from chalicelib.domain.ledger import Account, Commit, Crossing
     from chalicelib.domain.links import Link, LinkKind
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallTime:
-    """The time of a call: the instant for transactions, the seconds left, and how to wait for some seconds."""
+    """The time of a call: the instant for its transactions, the seconds left, and a function that sleeps."""
 
     now: Callable[[], Instant]
     remaining_seconds: Callable[[], float]
@@ -112,7 +112,7 @@ class LedgerStore(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DueAccount:
-    """An account that something is due for, as the store lists it."""
+    """An account for which something is due, as the store lists it."""
 
     merchant_id: MerchantId
     due_at: Instant
@@ -134,7 +134,7 @@ class FiguresStore(Protocol):
         ...
 
     def count(self, bucket: int, changes: Sequence[FiguresChange]) -> bool:
-        """Write all changes and add their differences to the bucket's sums, or do nothing of it.
+        """Write all changes and add their differences to the bucket's sums, or do neither.
 
         Returns whether it took effect: only if every merchant is still at `before`. After `RetryLater` it may have
         taken effect: `counted` shows it.
@@ -162,7 +162,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountsPage:
-    """Some of all accounts, in an order of the store's own; `last` is where the next page goes on, None at the end."""
+    """Some of all accounts, in the store's own order; `last` is where the next page continues, None at the end."""
 
     accounts: tuple[Snapshot | UnreadableAccount, ...]
     last: MerchantId | None
@@ -193,12 +193,12 @@ class LedgerReader(Protocol):
         ...
 
     def without_account(self, merchants: Iterable[MerchantId]) -> list[MerchantId]:
-        """Return those of the merchants that have no account; one that was opened just now may be among them."""
+        """Return the merchants that have no account; one whose account was opened just now may be among them."""
         ...
 
     def transactions(
         self, merchant_id: MerchantId, lowest: int, highest: int | None
-    ) -> Iterator[Sequence[Transaction | Unreadable]]:
+    ) -> Iterator[Sequence[Transaction | UnreadableTransaction]]:
         """Yield the merchant's transactions of these sequences, both included, page by page in their order.
 
         The newest may be missing for a moment after their write.
@@ -216,7 +216,7 @@ class LinksPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamesPage:
-    """Some names of a list with their merchants, in their order; `last` is where the next page goes on."""
+    """Some names of a list with their merchants, in order; `last` is where the next page continues."""
 
     names: tuple[tuple[str, MerchantId], ...]
     last: str | None
@@ -303,5 +303,5 @@ class SharedStatuses(Protocol):
     def write(
         self, statuses: Mapping[MerchantId, KnownStatus], *, now: datetime
     ) -> Mapping[MerchantId, KnownStatus] | None:
-        """Write those that are newer than the stored ones, and return what is stored now."""
+        """Write the statuses that are newer than the stored ones, and return those stored now."""
         ...

@@ -1,4 +1,4 @@
-"""Adjusts credits for an admin: at once, or above a limit once another admin confirmed it (contract, section 17)."""
+"""Adjusts credits for an admin: at once, or above a limit after another admin confirmed it (contract, section 17)."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,7 +17,7 @@ class WaitingList(Protocol):
     """The adjustments that wait for another admin. Every method may raise `RetryLater` (`unavailable`)."""
 
     def put_waiting(self, waiting: WaitingAdjustment) -> None:
-        """Let an adjustment wait, unless one waits under its transaction's id."""
+        """Add an adjustment, unless one waits under its transaction's id."""
         ...
 
     def waiting(self, transaction_id: TransactionId) -> WaitingAdjustment | None:
@@ -25,12 +25,12 @@ class WaitingList(Protocol):
         ...
 
     def remove_waiting(self, transaction_id: TransactionId) -> bool:
-        """Let an adjustment wait no longer; return whether it did."""
+        """Remove an adjustment; return whether it was in the list."""
         ...
 
 
 class Adjusting:
-    """Adjusts credits under the rule of the second person; a `limit` of None: there is no rule.
+    """Adjusts credits; above `limit`, a second person has to confirm (None: no limit).
 
     `waiting` returns the list of what waits; it is called only for an adjustment above the limit.
     """
@@ -53,7 +53,7 @@ class Adjusting:
     def adjust(
         self, movement: FixedMovement, *, batch_credits: int, confirmed_by: str | None, time: CallTime
     ) -> Posted | Duplicate:
-        """Post an adjustment, or let it wait for another admin; who that is, is recorded with its reason.
+        """Post an adjustment, or let it wait for another admin, who is then recorded with its reason.
 
         `confirmed_by` is another person whom the caller vouches for. Without one, the other admin confirms by asking
         for the same adjustment.

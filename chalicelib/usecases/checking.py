@@ -38,10 +38,11 @@ def check(
     tick: Callable[[], None] = lambda: None,
     to_the_end: bool = False,
 ) -> Check:
-    """Walk one merchant's ledger and return what each of `LOOKS` looks found: a write in progress is no finding.
+    """Walk one merchant's ledger, up to `LOOKS` times, and return the findings that all walks have in common.
 
-    The walk ends at the account's sequence, or `to_the_end` of the transactions: then it proves what the account must
-    be even if it lags. `tick` is called before each page of transactions, and may raise to end the walk.
+    So a write in progress is no finding. A walk ends at the account's sequence, or `to_the_end` of the transactions:
+    then it proves what the account must be even if it lags. `tick` is called before each page of transactions, and may
+    raise to end the walk.
     """
     looked = _look(reader, merchant_id, now(), tick, to_the_end=to_the_end)
     for _ in range(LOOKS - 1):
@@ -85,14 +86,14 @@ def _look(
         walk.report(Drift.ACCOUNT_DUE, snapshot.account.sequence, snapshot.misdue)
         findings = tuple(walk.findings)
     if account is not None and not to_the_end:
-        findings += _behind(reader, account)
+        findings += _uncounted(reader, account)
     return Check(merchant_id=merchant_id, account=account, walk=walk, newer=walk.newer > 0, findings=findings)
 
 
-def _behind(reader: LedgerReader, account: Account) -> tuple[Finding, ...]:
+def _uncounted(reader: LedgerReader, account: Account) -> tuple[Finding, ...]:
     """Return a finding for each transaction after the account's newest one that the account still does not count."""
-    behind = next(iter(reader.transactions(account.merchant_id, account.sequence + 1, None)), ())
-    if not behind:
+    later = next(iter(reader.transactions(account.merchant_id, account.sequence + 1, None)), ())
+    if not later:
         return ()
     now = reader.account(account.merchant_id)
     come_to = now.account.sequence if isinstance(now, Snapshot) else account.sequence
@@ -104,13 +105,13 @@ def _behind(reader: LedgerReader, account: Account) -> tuple[Finding, ...]:
             detail=f"the account's sequence is {come_to}, and there is a transaction {transaction.sequence}",
             transaction_id=transaction.transaction_id,
         )
-        for transaction in behind
+        for transaction in later
         if transaction.sequence > come_to
     )
 
 
 def _place(finding: Finding) -> tuple[object, ...]:
-    """Return what identifies a finding between looks: on an account still written to, the sequence changes."""
+    """Return what identifies a finding in repeated walks: the sequence of an account still written to changes."""
     if finding.kind.value.startswith("account_"):
         return (finding.kind,)
     return finding.kind, finding.sequence, finding.transaction_id

@@ -52,9 +52,9 @@ class FeedFile:
 class Bookmark:
     """How far the comparison of a file has come. `counts` and `found` are those of `Matching` until then.
 
-    `place` is where the file is read on. Once it `was_read`, the ledger is gone over: the merchants before `merchant`
-    are done, and of this one the transactions up to `sequence`. `fault` says why the file could not be read to its
-    end; then the ledger is not gone over, because nobody knows what the rest of the file holds.
+    `place` is where the file is read on. Once the file `was_read`, the ledger is searched: the merchants before
+    `merchant` are done, and the transactions of this one up to `sequence`. `fault` is why the file could not be read to
+    its end; then the ledger is not searched, because the rest of the file is unknown.
     """
 
     file: FeedFile
@@ -70,11 +70,11 @@ class Bookmark:
 
     @property
     def total(self) -> int:
-        """How much was found; a file that cannot be read counts as one."""
+        """The number of differences; a file that cannot be read counts as one."""
         return sum(self.found.values()) + bool(self.fault)
 
     def counters(self) -> tuple[Counter[str], Counter[DifferenceKind]]:
-        """Return `counts` and `found` for a `Matching` that goes on."""
+        """Return `counts` and `found` for a `Matching` that continues."""
         return Counter(self.counts), Counter({DifferenceKind(kind): count for kind, count in self.found.items()})
 
 

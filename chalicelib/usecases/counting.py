@@ -1,6 +1,6 @@
 """Keeps the fleet's figures up to date: counts each account's newest image once.
 
-Bounded in time: what could not be counted in a call is returned, and comes again with the stream's batch.
+Bounded in time: accounts that a call could not count are returned, and the stream delivers them again.
 """
 
 import random

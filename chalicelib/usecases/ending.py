@@ -76,9 +76,9 @@ def ending(
     `deliveries` includes this one; `waited_seconds` have passed since the first. Transient errors take
     precedence: only missing ground ends in parking, and a rejection beside either is found again by a later delivery.
 
-    A `secondary` movement also comes in another message. One that contradicts its record parks nothing, since this
-    message only repeats it. Any other rejection parks the message, since it may be the only report. It may wait, too,
-    but for no ground that the message's own rejection leaves missing.
+    A `secondary` movement also comes in another message. If it contradicts its record, nothing is parked, since this
+    message only repeats it. Any other rejection parks the message, since it may be the only report. It may also wait,
+    but not for a ground that is missing because of the message's own rejection.
     """
     rejected = next((outcome for outcome in outcomes if isinstance(outcome, Rejected)), None)
     waiting = [outcome for outcome in outcomes if isinstance(outcome, RetryLater)]

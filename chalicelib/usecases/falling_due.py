@@ -1,4 +1,4 @@
-"""Posts what time has changed of accounts that nobody else wrote to (contract, section 16).
+"""Posts what time has changed on accounts that nobody else wrote to (contract, section 16).
 
 It posts through the same `Posting` as every movement, so a sweep and a writer that meet have the same result, and
 nothing is posted twice. Bounded in time: the next call continues where this one ended.
@@ -21,13 +21,13 @@ LOOK_BACK = timedelta(days=40)
 HELD_BACK = timedelta(hours=24)
 """How far at most an account that cannot be written holds back the mark: every call looks at each hour since then."""
 KEPT_EVERY = timedelta(hours=12)
-"""A call that catches up keeps its mark each time it has gone over so many hours of the index."""
+"""A call that catches up stores its mark each time it has read this many hours of the index."""
 AT_ONCE = 200
 """Accounts that are read and posted together."""
 PENDING_MAX = 1000
-"""Accounts at which a reader stops looking for what is due."""
+"""The number of due accounts at which a reader stops."""
 PENDING_SINCE = timedelta(minutes=15)
-"""What was due longer ago, and in an earlier hour, readers do not look for: the sweep's alarm has gone off."""
+"""Readers ignore what was due longer ago, in an earlier hour: then the alarm on the sweep has fired."""
 SWEEP_MARGIN_SECONDS = 8.0
 """The last seconds of a call are for ending: no accounts are begun in them."""
 
@@ -36,8 +36,8 @@ SWEEP_MARGIN_SECONDS = 8.0
 class DueSweep:
     """What a sweep did. All that was due by `until` is posted; accounts in `failed`, with their errors, hold it back.
 
-    `looked_at` counts the accounts that the index listed, `written` those that were written. Without `finished` the
-    call's time ran out, and the next one goes on.
+    `looked_at` counts the accounts that the index listed, `written` those that were written. If not `finished`, the
+    call's time ran out, and the next call continues.
     """
 
     until: Instant
@@ -52,8 +52,8 @@ def post_due(
 ) -> DueSweep:
     """Post what is due by now, hour by hour from where the last sweep had come to (None: there was none).
 
-    `keep` takes the instant by which all is posted: at the end, and on the way while there is much to catch up with, so
-    that the next call need not repeat what an interrupted one has done.
+    `keep` stores the instant by which everything is posted: at the end, and on the way if there is much to catch up on,
+    so that the next call need not repeat the work of an interrupted one.
 
     Raises:
         RetryLater: the index cannot be read, or the mark cannot be kept.
@@ -104,7 +104,7 @@ def pending(due: DueList, now: Instant) -> list[MerchantId]:
 
 
 def _posted_until(until: Instant, failed: Sequence[tuple[DueAccount, RetryLater]]) -> Instant:
-    """Return the mark for a sweep that has come to `until`: not beyond what failed, and at most a day earlier."""
+    """Return the mark of a sweep up to `until`: before everything that failed, but at most a day earlier."""
     earliest = instant(datetime.fromisoformat(until) - HELD_BACK)
     return min([until, *(max(earliest, one.due_at) for one, _ in failed)])
 
@@ -123,7 +123,7 @@ def _batches(due: DueList, last: Instant | None, now: Instant) -> Iterator[tuple
 def _hours(last: Instant | None, now: Instant) -> Iterator[Instant]:
     """Yield the beginnings of the hours to look at, oldest first.
 
-    One of them is from long ago, another one each minute: so what a restore brought back is found within a day.
+    One of them is a long time ago, a different one each minute: so accounts from a restore are found within a day.
     """
     end = _hour(now)
     # However long ago that was: nobody else looks for what fell due in an outage.

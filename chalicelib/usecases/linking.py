@@ -1,4 +1,4 @@
-"""Which merchant a webhook belongs to, by links that are read once a batch and kept a while (contract, section 15)."""
+"""Which merchant a webhook belongs to, by links that are read once per batch and cached (contract, section 15)."""
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -62,7 +62,7 @@ class Linking:
         return [self.known(names) for names in webhooks]
 
     def known(self, names: WebhookNames) -> MerchantId | None:
-        """Return the merchant by the links that were read so far, None where none of them names one."""
+        """Return the merchant by the links read so far, None if none of them has one."""
         return names.merchant_id or next((found for name in names.linked if (found := self._remembered(name))), None)
 
     def invoices(self, payment_names: Iterable[str]) -> Mapping[str, str]:
@@ -90,8 +90,8 @@ class Linking:
     ) -> list[Rejected | RetryLater]:
         """Write the links that an event names; return those that were not written, and why.
 
-        A payment's name that belongs to another merchant stays with it, and that is no error. `paid` says which invoice
-        a payment paid, by the payment's name, whosever it is.
+        A payment's name that belongs to another merchant stays with it, and that is no error. `paid` is the invoice
+        that each payment paid, by the payment's name, whichever merchant's it is.
         """
         faults: list[Rejected | RetryLater] = []
         for link in links:
@@ -109,7 +109,7 @@ class Linking:
         return faults
 
     def link(self, link: Link) -> None:
-        """Link a name to a merchant; if it is linked to it already, that is fine.
+        """Link a name to a merchant; nothing changes if it is linked to this merchant already.
 
         Raises:
             Rejected: it belongs to another merchant, and stays with it. RetryLater: the table cannot answer.
@@ -158,7 +158,7 @@ class Linking:
         return Owner(merchant_id=merchant, opens=opens)
 
     def _claim(self, link: Link) -> tuple[MerchantId, bool]:
-        """Return the name's merchant, and whether it was linked now: `link`'s merchant, unless another was faster."""
+        """Return the name's merchant (`link`'s, unless another writer was faster), and whether it was linked now."""
         before = self._table.read([link.name]).get(link.name)
         owner = before or self._table.put(link)
         self._remember(link.name, owner)
@@ -188,6 +188,6 @@ def unlinked(names: WebhookNames) -> RetryLater:
 
 
 def shown(names: Mapping[str, str | None]) -> str:
-    """Return what people call a merchant with these names: a label, else a name, a shop's before a customer's."""
+    """Return the display name of a merchant with these names: a label, else a shop's name, else a customer's."""
     name, label = min(names.items(), key=lambda named: (named[1] is None, named[0]))
     return label or name.partition(":")[2]

@@ -1,4 +1,4 @@
-"""The orders of a source compared with the ledger: what is missing, what is too much, what was charged otherwise."""
+"""The orders of a source compared with the ledger: missing orders, surplus orders, and those charged differently."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
-from chalicelib.domain.findings import Unreadable
+from chalicelib.domain.findings import UnreadableTransaction
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, instant, transaction_id
 from chalicelib.domain.ledger import Account
 from chalicelib.domain.movements import order_key, refund_key
@@ -37,14 +37,14 @@ Lookup = Callable[[Sequence[TransactionId]], Mapping[TransactionId, Transaction]
 
 
 class SeenOrders(Protocol):
-    """The orders that a comparison has seen; so many that they are kept in a file."""
+    """The orders that a comparison has seen, kept in a file because there may be many."""
 
     def add(self, merchant_id: MerchantId, order_id: str) -> bool:
         """Add an order; return whether it was not there."""
         ...
 
     def stretch(self, merchant_id: MerchantId, paid_at: Instant) -> None:
-        """Stretch the merchant's span of paid orders over this time."""
+        """Extend the merchant's span of paid orders to this time."""
         ...
 
     def holds(self, merchant_id: MerchantId, order_id: str) -> bool:
@@ -200,7 +200,7 @@ class Matching:
 
 def around(
     spans: Spans, reader: LedgerReader, merchant: MerchantId, first: Instant, last: Instant, *, after: int = 0
-) -> Iterator[Sequence[Transaction | Unreadable]]:
+) -> Iterator[Sequence[Transaction | UnreadableTransaction]]:
     """Yield a merchant's transactions `AROUND` two times, those after a sequence, page by page in their order.
 
     Raises:
@@ -217,7 +217,7 @@ def around(
 
 
 def together(rows: Iterable[SourceOrder | BadRow]) -> Iterator[list[SourceOrder | BadRow]]:
-    """Yield the rows of a file in lists that are compared together, those before a fault of the file too."""
+    """Yield the rows of a file in lists that are compared together, including those before a fault of the file."""
     some: list[SourceOrder | BadRow] = []
     try:
         for row in rows:
@@ -240,7 +240,7 @@ def recorded_total(transaction: Transaction) -> Decimal | None:
 
 
 def refunded_here(transaction: Transaction, total: Decimal | None) -> Decimal | None:
-    """Return the money that went back of the order, None if the ledger does not hold it."""
+    """Return the refunded money of the order, None if the ledger does not have it."""
     if transaction.tally is None or not transaction.tally.count:
         return Decimal(0)
     return total if transaction.tally.full else transaction.tally.money

@@ -124,7 +124,7 @@ def set_closed(store: LedgerStore, report: ClosureReport, *, time: CallTime) -> 
 def _change(store: LedgerStore, merchant_id: MerchantId, change: AccountChange, *, time: CallTime) -> Account:
     """Change an account and return it.
 
-    Nothing is written if the account is already so; then a write whose answer was lost is not repeated.
+    Nothing is written if the account is already in that state; so a write whose answer was lost is not repeated.
     """
     account, attempt = _current(store, merchant_id), 0
     while True:

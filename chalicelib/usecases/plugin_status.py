@@ -41,7 +41,7 @@ class PluginStatuses:
         return self._answers((merchant_id,), lambda _: self._table.read_one(merchant_id, now), now)[merchant_id]
 
     def of_many(self, merchants: Iterable[MerchantId], *, now: datetime) -> dict[MerchantId, PluginStatus]:
-        """Return the merchants' statuses as `of` does, in their order, with one read for all whom no cache knows."""
+        """Return the merchants' statuses as `of` does, in their order, with one read for all that are not cached."""
         distinct = tuple(dict.fromkeys(merchants))
         answers = self._answers(distinct, lambda unknown: self._table.read_many(unknown, now), now)
         return {merchant: answers[merchant] for merchant in distinct}
@@ -74,7 +74,7 @@ class PluginStatuses:
     def _settled(
         self, last_known: Mapping[MerchantId, KnownStatus | None], readings: "Readings", now: datetime, *, share: bool
     ) -> dict[MerchantId, PluginStatus]:
-        """Return the table's answers, or the last known ones where it gives none."""
+        """Return the table's answers, or the last known statuses if it gives none."""
         answers: dict[MerchantId, PluginStatus] = {}
         found: dict[MerchantId, KnownStatus] = {}
         for merchant, known in last_known.items():

@@ -65,8 +65,8 @@ class Posting:
     def post(self, requests: Sequence[Request], *, time: CallTime) -> list[list[Outcome]]:
         """Post every movement of every request once, and return an outcome for each, in their order.
 
-        A movement that was recorded before is a `Duplicate`; one that can never be posted is `Rejected`, one that may
-        work later `RetryLater`: both are returned, not raised, so that the others are still posted.
+        A movement that was recorded before is a `Duplicate`, one that can never be posted is `Rejected`, one that may
+        succeed later is `RetryLater`. All are returned, not raised, so that the others are still posted.
         """
         places: dict[MerchantId, list[int]] = {}
         for place, request in enumerate(requests):
@@ -76,7 +76,7 @@ class Posting:
             self._read(works, time.now())
         except RetryLater as error:
             return [[error] * len(request) for request in requests]
-        except Exception as error:  # noqa: BLE001 - the cause travels with the outcome to whoever reports it
+        except Exception as error:  # noqa: BLE001 - the cause is in the outcome, and its reader reports it
             return [[internal(error)] * len(request) for request in requests]
         self._side_by_side(works, time)
         outcomes: list[list[Outcome]] = [[] for _ in requests]
@@ -225,7 +225,7 @@ class Posting:
         work.fresh = True
 
     def _look_again(self, work: Work, outcomes: Sequence[Outcome | None]) -> bool:
-        """Before an admin is declined, read again to be sure; return whether anything was read.
+        """Read again before an admin's request is declined; return whether anything was read.
 
         The account must be the current one, and the adjustment may have been posted before: a read of its transaction
         after that of the account shows it. (Other duplicates are found by the write itself.)

@@ -22,7 +22,7 @@ from chalicelib.usecases.checking import Check, check
 OVERLAP = timedelta(hours=1)
 """How long before the last sweep's start a change still counts: clocks differ, and writes were in progress."""
 ROTATION_DAYS = 30
-"""Within so many daily sweeps every account is walked, changed or not."""
+"""Within this many daily sweeps every account is walked, changed or not."""
 UNCHANGED_TRANSACTIONS_MAX = 100_000
 """Transactions of unchanged accounts that a sweep walks besides: a small ledger is walked whole every day."""
 TRANSACTIONS_SCANNED_MAX = 1_000_000
@@ -39,10 +39,10 @@ class LedgerSweep:
     """How far a sweep has come. `after` is the last account looked at; `finished_at` is None while it is in progress.
 
     `since` is when the sweep before it began (None: there was none, and everything counts as changed), `drifted` the
-    merchants with a finding, `drift` the number of findings of the last finished sweep. `too_long` are merchants
-    whose ledgers were not walked because one call's time is too short for them, `newer` counts those with an account or
-    transactions in the form of a newer release, which alone can compare them: that is no drift. `accounts_done` tells
-    that only transactions are left to go over; `scanned` counts them, and `place` is where they go on, in the next
+    merchants with a finding, `drift` the number of findings of the last finished sweep. `too_long` are merchants whose
+    ledgers were not walked because one call is too short for them. `newer` counts merchants with an account or
+    transactions in a newer release's form, which only that release can compare: that is no drift. If `accounts_done`,
+    only transactions are left to read; `scanned` counts them, and `place` is where the reading continues, in the next
     sweep too.
     """
 
@@ -121,7 +121,7 @@ _Candidate = Snapshot | UnreadableAccount | MerchantId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Page:
-    """What a sweep looks at next, what has `turned` on its bookmark when that is done, and whether it `ends` there."""
+    """The next candidates of a sweep, its bookmark after them (`turned`), and whether the sweep `ends` there."""
 
     candidates: Sequence[_Candidate]
     turned: Mapping[str, Any]
@@ -189,7 +189,7 @@ def _looked_at(
 
 
 def _passed(progress: LedgerSweep, candidate: _Candidate, *, counts: int = 1) -> LedgerSweep:
-    """Return the sweep after this candidate: of an account, the bookmark is moved."""
+    """Return the sweep after this candidate; an account moves the bookmark."""
     if isinstance(candidate, str):
         return progress
     return replace(progress, after=_merchant(candidate), accounts=progress.accounts + counts)

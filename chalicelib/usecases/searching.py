@@ -21,18 +21,18 @@ def found_merchants(
     place = _place(after, links.of_merchants([after]).get(after, {}), search) if after is not None else None
     found = _by_name(links, search, after=place, wanted=wanted)
     if len(found) < wanted and (start := id_start(search)) is not None:
-        behind = after if place == BY_ID_ALONE else None
-        found += _by_id(links, listed, search, start=start, after=behind, wanted=wanted - len(found))
+        last = after if place == BY_ID_ALONE else None
+        found += _by_id(links, listed, search, start=start, after=last, wanted=wanted - len(found))
     return found
 
 
 def _by_name(links: LinkTable, search: str, *, after: SearchPosition | None, wanted: int) -> list[MerchantId]:
     found: list[MerchantId] = []
     for number, (kind, start) in prefixes(search).items():
-        behind = after[1] if after is not None and after[0] == number else None
+        last = after[1] if after is not None and after[0] == number else None
         more = after is None or number >= after[0]
         while more and len(found) < wanted:
-            page = links.starting(kind, start, after=behind, limit=wanted)
+            page = links.starting(kind, start, after=last, limit=wanted)
             names = links.of_merchants(merchant for _, merchant in page.names)
             # A merchant is listed where it is found first; the list may still hold what was taken out just now.
             found += [
@@ -40,7 +40,7 @@ def _by_name(links: LinkTable, search: str, *, after: SearchPosition | None, wan
                 for name, merchant in page.names
                 if position_of(names.get(merchant, {}), search) == (number, name)
             ]
-            behind, more = page.last, page.last is not None
+            last, more = page.last, page.last is not None
     return found[:wanted]
 
 
@@ -48,12 +48,12 @@ def _by_id(
     links: LinkTable, listed: MerchantList, search: str, *, start: str, after: MerchantId | None, wanted: int
 ) -> list[MerchantId]:
     found: list[MerchantId] = []
-    behind, more = after, True
+    last, more = after, True
     while more and len(found) < wanted:
-        page = listed.merchants(starting=start, after=behind, wanted=wanted)
+        page = listed.merchants(starting=start, after=last, wanted=wanted)
         names = links.of_merchants(page)
         found += [merchant for merchant in page if position_of(names.get(merchant, {}), search) is None]
-        behind, more = page[-1] if page else None, len(page) == wanted
+        last, more = page[-1] if page else None, len(page) == wanted
     return found[:wanted]
 
 

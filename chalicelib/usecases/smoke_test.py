@@ -1,4 +1,4 @@
-"""Whether the new versions of the functions may get calls, by what they answer about one account.
+"""Whether the new versions of the functions may get calls, judged by their answers about one account.
 
 Contract, section 7, "The smoke test". A sound version changes no ledger and publishes nothing when asked this: a
 status, an adjustment that must be declined, and messages that were posted before. An unsound one can change this
@@ -17,7 +17,7 @@ from chalicelib.domain.plugin_status import Reason
 
 
 class VersionFailedError(Exception):
-    """Raised when a new version could not be called, raised an error, or answered what nobody can read."""
+    """Raised when a new version could not be called, raised an error, or returned an unreadable answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,7 @@ class Canary:
 def faults(
     versions: NewVersions, look: Callable[[], Canary], merchant_id: MerchantId, sent: Sequence[str]
 ) -> list[str]:
-    """Return what is wrong with the versions, a sentence each; nothing when they may get calls.
+    """Return what is wrong with the versions, one sentence each; empty if they may get calls.
 
     `look` reads the canary account of `merchant_id`, which the messages `sent` made. While it is not complete, nothing
     is ingested: the messages would not be duplicates.

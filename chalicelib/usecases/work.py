@@ -62,14 +62,14 @@ class Work:
         self._unconfirmed: set[str] = set()
 
     def know(self, known: Known, remembered: Account | None) -> None:
-        """Take over what was read, and the account that was not read because it is remembered."""
+        """Store what was read, and the account that was not read because it is remembered."""
         self.account = remembered or known.accounts.get(self.merchant_id)
         self.fresh = remembered is None
         self.stored = dict(known.transactions)
         self.guards = dict(known.guards)
 
     def learn(self, known: Known) -> None:
-        """Take over transactions that were read since."""
+        """Add transactions that were read later."""
         self.stored.update(known.transactions)
         self.guards.update(known.guards)
 
@@ -77,7 +77,7 @@ class Work:
         """Read the transactions named by guards that a write has met, and those of wins of disputes that guards name.
 
         Raises:
-            RetryLater: one cannot be read, or is not there: a restore has torn it from its guard.
+            RetryLater: one cannot be read, or is missing after a restore.
         """
         for find in (self._guarded, self._wins_of_guarded):
             if unread := find():
@@ -105,8 +105,9 @@ class Work:
     def behind(self) -> RetryLater | None:
         """Return `account_behind` if the known account does not count a known transaction of the merchant.
 
-        A transaction and its account are one write: so the account is outdated, or a restore has put it back. A write
-        on it would claim the sequence of an existing transaction and lose what that one moved.
+        A transaction and its account are one write. So the account was read before that write, or a restore has put it
+        back. A write on it would reuse the sequence of an existing transaction and lose the credits that this one
+        moved.
         """
         sequence, newest = (self.account.sequence, self.account.hash) if self.account else (0, "")
         for transaction in self.stored.values():
@@ -160,7 +161,7 @@ class Work:
         return self.undecided != before
 
     def settle(self, outcomes: Sequence[Outcome | None]) -> None:
-        """Take over the outcomes of a fold, which are final.
+        """Store the outcomes of a fold, which are final.
 
         A stored transaction with the hash of one whose write's answer was lost was posted by that write: it is no
         duplicate.
@@ -189,7 +190,7 @@ class Work:
         self._unconfirmed.update(transaction.hash for transaction in commit.transactions)
 
     def committed(self, commit: Commit) -> None:
-        """Take over what was written. It is not `fresh`: if the store answered late, others may have written since."""
+        """Store what was written. It is not `fresh`: if the store answered late, others may have written since."""
         self.account = commit.after
         self.fresh = False
         self.due_writes += 1
@@ -202,7 +203,7 @@ class Work:
             )
 
     def refused(self, refused: Refused) -> bool:
-        """Take over the current state from a refusal, and return whether it holds a transaction or a guard."""
+        """Store the current state from a refusal, and return whether it has a transaction or a guard."""
         if refused.account != self.account:
             self.account = refused.account
             self.fresh = True

@@ -43,7 +43,7 @@ def plugin_statuses() -> "PluginStatuses":
     """Return the plugin statuses that this container knows and reads.
 
     Raises:
-        SettingError: CREDITS_TABLE is missing, or REDIS_URL is no address.
+        SettingError: CREDITS_TABLE is missing, or REDIS_URL is not an address.
     """
     # It connects beside what follows.
     shared = shared_statuses()
@@ -139,7 +139,7 @@ def ledger_functions() -> "LedgerFunctions":
 
 @cache
 def dead_letters() -> "DeadLetters":
-    """Return what is parked, of all three dead-letter queues."""
+    """Return the parked messages of all three dead-letter queues."""
     from chalicelib.adapters import sdk
     from chalicelib.adapters.dead_letters import DeadLetters
     from chalicelib.adapters.letter_looks import DeadLetterQueue
@@ -186,7 +186,7 @@ def dead_letter_urls() -> tuple[str, ...]:
 
 @cache
 def queues() -> "Queues":
-    """Return the queues, to be counted."""
+    """Return the queues, whose messages are to be counted."""
     from botocore.config import Config
 
     from chalicelib.adapters import sdk
@@ -208,7 +208,7 @@ def links() -> "DynamoDBLinks":
 
 @cache
 def webhook_queue() -> "Queues":
-    """Return the queues for a webhook, whose sender waits for five seconds at the most (Shopify)."""
+    """Return the queues for a webhook, whose sender waits for five seconds at most (Shopify)."""
     from chalicelib.adapters import sdk
     from chalicelib.adapters.queues import Queues
 
@@ -217,7 +217,7 @@ def webhook_queue() -> "Queues":
 
 
 def webhook_secrets(name: str) -> tuple[str, ...]:
-    """Return the secrets that a parameter holds, a line each: one of them signs. None where no parameter is named.
+    """Return the secrets of a parameter, one per line, any of which may sign; None if no parameter is named.
 
     Raises:
         RetryLater: they cannot be read. SettingError: a line is no secret.

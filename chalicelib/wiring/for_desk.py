@@ -1,4 +1,4 @@
-"""Builds what the admins' desk works with: its lists, and adjusting under the rule of the second person."""
+"""Builds the admins' desk: its lists, and adjusting with a second person's confirmation."""
 
 from functools import cache
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ def desk() -> "Desk | None":
 
 
 def note(action: "Action") -> None:
-    """Note what an admin did, where there is a table for it; raises `RetryLater` where that did not work."""
+    """Record what an admin did, if there is a table for it; raises `RetryLater` if that fails."""
     found = desk()
     if found is not None:
         found.note(action)
@@ -34,7 +34,7 @@ def desk_reader() -> "Desk":
 
 
 def adjusting() -> "Adjusting":
-    """Return what adjusts credits for admins, under the rule of the second person."""
+    """Return what adjusts credits for admins, with a second person's confirmation."""
     from chalicelib.contracts.values import REASON_LENGTH_MAX
     from chalicelib.usecases.adjusting import Adjusting
     from chalicelib.wiring.for_posting import ledger, posting

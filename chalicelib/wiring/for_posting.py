@@ -80,7 +80,7 @@ def terms(configured: Settings) -> "Terms":
 
 @cache
 def linking() -> "Linking":
-    """Return whose shops, customers and payments are, as this container knows them."""
+    """Return the links of shops, customers and payments, with this container's cache."""
     from chalicelib.adapters.dynamodb.links import DynamoDBLinks
     from chalicelib.usecases.linking import Linking
 

@@ -34,7 +34,7 @@ def versions() -> "LambdaVersions":
 
 @cache
 def codedeploy() -> "CodeDeploy":
-    """Return CodeDeploy."""
+    """Return the reporter to CodeDeploy."""
     from chalicelib.adapters.releases import CodeDeploy
 
     return CodeDeploy(sdk.client("codedeploy", _CLIENT))

@@ -16,7 +16,7 @@ from infra.bridge.connection import Link
 from infra.bridge.health import serve_health
 from infra.bridge.heartbeat import Heart, keep_beating
 from infra.bridge.inbound import Forwarder
-from infra.bridge.lanes import OutboundLane, Surroundings, first_of, lanes_for_streams
+from infra.bridge.lanes import LaneContext, OutboundLane, first_of, lanes_for_streams
 from infra.bridge.outbound import Publisher
 from infra.bridge.queues import SqsQueue
 from infra.bridge.settings import Settings, SettingsError
@@ -111,7 +111,7 @@ async def _serve(settings: Settings, telemetry: Telemetry, stopping: asyncio.Eve
     if not await _connected(link, stopping):
         return
     over = asyncio.Event()
-    around = Surroundings(link=link, settings=settings, telemetry=telemetry, over=over)
+    context = LaneContext(link=link, settings=settings, telemetry=telemetry, over=over)
 
     def forwarder() -> Forwarder:
         return Forwarder(
@@ -121,10 +121,10 @@ async def _serve(settings: Settings, telemetry: Telemetry, stopping: asyncio.Eve
     try:
         async with asyncio.TaskGroup() as tasks:
             keeper = tasks.create_task(link.keep())
-            tasks.create_task(lanes_for_streams(around, tasks, forwarder))
+            tasks.create_task(lanes_for_streams(context, tasks, forwarder))
             for _ in range(settings.outbox_lanes):
                 publisher = Publisher(queues.outbox, link.publish, settings)
-                tasks.create_task(OutboundLane(around, queues.outbox, publisher).run())
+                tasks.create_task(OutboundLane(context, queues.outbox, publisher).run())
             await first_of(stopping, link.closed)
             over.set()
             keeper.cancel()

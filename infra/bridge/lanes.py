@@ -38,7 +38,7 @@ WORKED: Final = "worked when last used"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class LaneContext:
     """State that all lanes share; `over` is set when no new work may start."""
 
     link: Link
@@ -87,7 +87,7 @@ async def first_of(*events: asyncio.Event) -> None:
 
 
 async def repeat(
-    around: Surroundings,
+    context: LaneContext,
     step: Callable[[], Awaitable[bool]],
     wanted: Callable[[], bool],
     *,
@@ -99,7 +99,7 @@ async def repeat(
     message that meets a bug does not stop the bridge.
     """
     failures = 0
-    while await around.may_work(gate) and wanted():
+    while await context.may_work(gate) and wanted():
         try:
             went_well = await step()
         except Exception as error:  # noqa: BLE001 - it is reported
@@ -110,31 +110,31 @@ async def repeat(
             went_well = False
         failures = 0 if went_well else failures + 1
         if failures:
-            await around.pause(failures)
+            await context.pause(failures)
 
 
 class InboundLane:
     """Carries messages of one stream into the inbox."""
 
-    def __init__(self, around: Surroundings, stream: str, forwarder: Forwarder) -> None:
+    def __init__(self, context: LaneContext, stream: str, forwarder: Forwarder) -> None:
         """Take messages from `stream` through its durable consumer and pass them to `forwarder`."""
-        self._around = around
+        self._context = context
         self._stream = stream
         self._forwarder = forwarder
         self._subscription: JetStreamContext.PullSubscription | None = None
 
     async def run(self) -> None:
         """Work until `over` is set or the stream is no longer ours; on return every message taken is settled."""
-        await repeat(self._around, self._step, lambda: self._stream in self._around.link.streams)
+        await repeat(self._context, self._step, lambda: self._stream in self._context.link.streams)
         await self._give_back()
 
     async def _step(self) -> bool:
         """Fetch and forward one batch; return whether NATS and the queue could both be reached."""
-        link = self._around.link
+        link = self._context.link
         try:
             if self._subscription is None:
                 self._subscription = await link.jetstream.pull_subscribe_bind(CONSUMER, self._stream)
-            deliveries = await self._subscription.fetch(self._around.settings.batch, timeout=FETCH_SECONDS)
+            deliveries = await self._subscription.fetch(self._context.settings.batch, timeout=FETCH_SECONDS)
         except TimeoutError:
             return True
         except nats.errors.Error as error:
@@ -149,15 +149,15 @@ class InboundLane:
     async def _forward(self, deliveries: list[Msg]) -> bool:
         work = self._forwarder.forward(deliveries)
         try:
-            report = await self._around.measured(Direction.INBOUND, len(deliveries), work)
+            report = await self._context.measured(Direction.INBOUND, len(deliveries), work)
         except nats.errors.Error as error:
             # Acknowledgements could not even be buffered: JetStream redelivers the batch.
             log.warning("%s → inbox: %d unsettled, to be redelivered: %s", self._stream, len(deliveries), error)
-            self._around.link.doubt()
+            self._context.link.doubt()
             return False
         log.log(report.level, "%s → inbox: %s", self._stream, report)
         ok = report.unavailable is None
-        self._around.telemetry.report(Part.INBOX, ok=ok, detail=report.unavailable or WORKED)
+        self._context.telemetry.report(Part.INBOX, ok=ok, detail=report.unavailable or WORKED)
         return ok
 
     async def _give_back(self) -> None:
@@ -179,19 +179,19 @@ class OutboundLane:
     dead-letter queue.
     """
 
-    def __init__(self, around: Surroundings, queue: Queue, publisher: Publisher) -> None:
+    def __init__(self, context: LaneContext, queue: Queue, publisher: Publisher) -> None:
         """Take from `queue` and hand to `publisher`."""
-        self._around = around
+        self._context = context
         self._queue = queue
         self._publisher = publisher
 
     async def run(self) -> None:
         """Work until `over` is set; on return every message taken is settled."""
-        await repeat(self._around, self._step, lambda: True, gate=self._around.link.way_out)
+        await repeat(self._context, self._step, lambda: True, gate=self._context.link.way_out)
 
     async def _step(self) -> bool:
         """Receive and publish one batch; return whether the queue and NATS could both be reached."""
-        telemetry = self._around.telemetry
+        telemetry = self._context.telemetry
         try:
             messages = await self._queue.receive()
             reached = await self._publish(messages) if messages else True
@@ -202,24 +202,24 @@ class OutboundLane:
         if telemetry.report(Part.OUTBOX, ok=True, detail=WORKED):
             log.info("outbox → nats: the queue is back")
         if not reached:
-            self._around.link.doubt()
+            self._context.link.doubt()
         return reached
 
     async def _publish(self, messages: tuple[Received, ...]) -> bool:
         work = self._publisher.publish(messages)
-        report = await self._around.measured(Direction.OUTBOUND, len(messages), work)
+        report = await self._context.measured(Direction.OUTBOUND, len(messages), work)
         log.log(report.level, "outbox → nats: %s", report)
         return report.unavailable is None
 
 
-async def lanes_for_streams(around: Surroundings, tasks: asyncio.TaskGroup, forwarder: Callable[[], Forwarder]) -> None:
+async def lanes_for_streams(context: LaneContext, tasks: asyncio.TaskGroup, forwarder: Callable[[], Forwarder]) -> None:
     """Start the inbound lanes of every new stream, until `over` is set; those of a lost stream end."""
     served: frozenset[str] = frozenset()
-    while await around.may_work():
-        present = frozenset(around.link.streams)
+    while await context.may_work():
+        present = frozenset(context.link.streams)
         for stream in present - served:
-            for _ in range(around.settings.lanes):
-                tasks.create_task(InboundLane(around, stream, forwarder()).run())
+            for _ in range(context.settings.lanes):
+                tasks.create_task(InboundLane(context, stream, forwarder()).run())
         served = present
         with suppress(TimeoutError):
-            await asyncio.wait_for(around.over.wait(), FETCH_SECONDS)
+            await asyncio.wait_for(context.over.wait(), FETCH_SECONDS)

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from chalicelib.contracts.api import answers
-from chalicelib.domain.findings import Unreadable, UnreadableAccount
+from chalicelib.domain.findings import UnreadableAccount, UnreadableTransaction
 from chalicelib.domain.ids import Instant, MerchantId
 from chalicelib.domain.ledger import Account
 from chalicelib.domain.transactions import Transaction
@@ -273,8 +273,8 @@ def _transactions(
     while lowest <= highest:
         for page in reader.transactions(account.merchant_id, lowest, highest):
             for transaction in page:
-                if isinstance(transaction, Unreadable) or transaction.sequence != lowest:
-                    why = transaction.why if isinstance(transaction, Unreadable) else f"{lowest} is missing"
+                if isinstance(transaction, UnreadableTransaction) or transaction.sequence != lowest:
+                    why = transaction.why if isinstance(transaction, UnreadableTransaction) else f"{lowest} is missing"
                     raise unable(
                         f"Transactions of {account.merchant_id} are missing: {why}. `credits verify` shows more."
                     )

@@ -16,7 +16,7 @@ from chalicelib.adapters.parked_orders import ParkedOrders
 from chalicelib.adapters.scratch import SeenOrdersTable
 from chalicelib.contracts.order_events import event, line_of, members
 from chalicelib.contracts.order_files import Form, OrderFile
-from chalicelib.domain.findings import Unreadable
+from chalicelib.domain.findings import UnreadableTransaction
 from chalicelib.domain.ids import Instant, MerchantId
 from chalicelib.domain.source_orders import BadRow, Difference, DifferenceKind, NotOrdersError, SourceOrder
 from chalicelib.domain.transactions import Transaction
@@ -156,7 +156,7 @@ def _transactions(target: Target, merchant: MerchantId, first: Instant, last: In
     """Yield the merchant's transactions around the times of the file."""
     for page in around(TargetLedger(target), reader_of(target), merchant, first, last):
         for transaction in page:
-            if isinstance(transaction, Unreadable):
+            if isinstance(transaction, UnreadableTransaction):
                 raise unable(
                     f"A transaction of {merchant} cannot be read: {transaction.why}. `credits verify` shows more."
                 )

@@ -17,7 +17,7 @@ from chalicelib.contracts.api.problems import Refusal
 from chalicelib.contracts.letters import Letter
 from chalicelib.contracts.outbound.derived import derived_events
 from chalicelib.contracts.outbound.published import PublishedEvent, crossing_event
-from chalicelib.domain.findings import Unreadable
+from chalicelib.domain.findings import UnreadableTransaction
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, instant
 from chalicelib.domain.ledger import Account
 from chalicelib.domain.transactions import Transaction
@@ -212,8 +212,8 @@ def _transactions(
     expected = max(1, first - 1)
     for page in reader.transactions(account.merchant_id, expected, account.sequence):
         for transaction in page:
-            if isinstance(transaction, Unreadable) or transaction.sequence != expected:
-                why = transaction.why if isinstance(transaction, Unreadable) else "is missing"
+            if isinstance(transaction, UnreadableTransaction) or transaction.sequence != expected:
+                why = transaction.why if isinstance(transaction, UnreadableTransaction) else "is missing"
                 outcome.unread(account.merchant_id, f"{why}; those after it are left out", sequence=expected)
                 return
             if wanted.until is not None and transaction.created_at > wanted.until:

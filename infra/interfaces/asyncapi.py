@@ -22,19 +22,19 @@ BUS = "credits"
 """The source on the bus, and the bus's name but for the stage."""
 
 _INTRODUCTION = """\
-Events that move a shop's credits, and events that say what was moved or which threshold was passed.
+Events that move a shop's credits, and events about moved credits and passed thresholds.
 
 **Delivery** is at least once, both ways. *In*: a business fact moves credits once, however often, in whatever order and
 under whatever event id it is delivered; the key is derived from the fact (an order, a refund, a payment …), never from
 the delivery. *Out*: `event_id` is derived from the fact and is the same on every repeat, so **consumers drop repeats by
-`event_id`**. JetStream drops them too (`Nats-Msg-Id`), but only within two minutes. Order is not promised between
-events: `sequence` orders an account's facts.
+`event_id`**. JetStream drops them too (`Nats-Msg-Id`), but only within two minutes. The order of events is not
+guaranteed: `sequence` orders an account's facts.
 
-**Ignored**: an order that nobody paid (`financial_status`), or a shop's test (`test: true`), moves nothing. It is
-acknowledged and counted, and nothing of it is kept.
+**Ignored**: an unpaid order (`financial_status`), or a shop's test order (`test: true`), moves nothing. It is
+acknowledged and counted, and no part of it is kept.
 
 **Fields that move nothing** (`event_id`, `correlation_id`, `timestamp`, `metadata`, `currency`) never stop a movement:
-what cannot be read of them counts as absent.
+an unreadable one counts as absent.
 
 **Webhooks** of Shopify and Stripe are taken as the two send them: over HTTPS and their partner event buses, and on NATS
 on two subjects of their own, in several forms: the body under `payload` or `data`, as an object or as JSON text, with
@@ -54,31 +54,31 @@ _SAID = {
     "evt.merchant.created": "Opens the account with the trial of the settings. A merchant gets one trial, ever.",
     "evt.account.created": "Opens the account with `credits_to_use`. A merchant gets one trial, ever.",
     "evt.shopify.webhook.order_paid": "Uses (or earns) credits by policy, once an order, up to 100 orders a message.",
-    "evt.order.updated": "The same, if nothing charged the order yet; it never contradicts a charge.",
+    "evt.order.updated": "The same; for an order that is charged already, a newer version posts the difference.",
     "evt.shopify.webhook.order_refunded": "Gives back the refunded share of what the order really took.",
     "evt.billing.payment_succeeded": "Adds the credits that were paid for.",
-    "evt.billing.payment_refunded": "Takes back the share of a payment's credits that went back; the rest is owed.",
-    "evt.billing.payment_disputed": "Takes back what is left of the payment until the dispute is decided.",
+    "evt.billing.payment_refunded": "Takes back the refunded share of a payment's credits; used ones are owed.",
+    "evt.billing.payment_disputed": "Takes back the remaining credits of the payment until the dispute is decided.",
     "evt.billing.payment_dispute_won": "Returns what the dispute took.",
     "evt.subscription.renewed": "Adds a period's credits: every period counts, the same period once.",
-    "evt.shopify.webhook.raw": "A webhook as Shopify sent it: an order, a refund, an app removed.",
-    "evt.stripe.webhook.raw": "An event as Stripe sent it: an invoice, a checkout, money that goes back.",
+    "evt.shopify.webhook.raw": "A webhook as Shopify sent it: an order, a refund, a removed app.",
+    "evt.stripe.webhook.raw": "An event as Stripe sent it: an invoice, a checkout, a refund or a dispute.",
     "evt.credits.manual_adjustment": "An admin adds or removes credits; below 0 it is declined and parked.",
     "evt.credits.account.created": "An account was opened.",
     "evt.credits.recharged": "A payment or renewal was recorded, or an order that earns credits.",
-    "evt.credits.refunded": "A refund was recorded; an amount of 0 is said too.",
+    "evt.credits.refunded": "A refund was recorded, also one of 0 credits.",
     "evt.credits.adjusted": "An admin's adjustment was recorded, or, with an amount of 0, a freeze or its end.",
-    "evt.credits.reversed": "A payment took credits back, or a dispute was won and returned them.",
+    "evt.credits.reversed": "A refunded or disputed payment took credits back, or a won dispute returned them.",
     "evt.credits.expiring": "Credits will lapse in some days, unless they are used before.",
     "evt.credits.expired": "Credits have lapsed.",
     "evt.credits.low_balance_reached": "The balance was above the threshold and is at or below it.",
     "evt.credits.balance_restored": "The balance was at or below the threshold and is above it.",
     "evt.credits.balance_exhausted": "The balance was above 0 and is 0.",
-    "evt.credits.plugin_status_changed": "The plugin was switched: by credits, a grace, a freeze, or a shop that went.",
+    "evt.credits.plugin_status_changed": "The plugin was switched: by credits, a grace, a freeze, or a removed app.",
     "evt.credits.level_crossed": "An account fell to one of its levels or below it, or rose above it.",
     "evt.credits.grace_started": "The last credit is used, and the plugin stays on for a while.",
     "evt.credits.grace_ended": "A grace is over: by time, because its credits are used up, or by an inflow.",
-    "evt.credits.drift_detected": "The daily comparison found that a ledger does not prove itself.",
+    "evt.credits.drift_detected": "The daily comparison found drift in a ledger.",
 }
 
 

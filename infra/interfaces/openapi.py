@@ -39,10 +39,10 @@ correct them. The shop's plugin is **enabled while the balance is above zero**.
 `application/problem+json` (RFC 9457) with the platform's member `error`. Credits are whole numbers; times are UTC in
 ISO 8601 with milliseconds.
 
-**Everywhere**: `X-Correlation-ID` and `X-Request-ID` are taken over and returned; a query parameter without a value
-counts as not given, and given twice is refused; a body has up to 64 KiB; `HEAD` answers as `GET` does, without the
-body; `OPTIONS` answers a browser's preflight; 429, and 503 for a moment, may come from the gateway for any route, with
-`Retry-After`."""
+**Everywhere**: `X-Correlation-ID` and `X-Request-ID` are accepted and returned. A query parameter without a value
+counts as absent; one given twice is refused. A body has up to 64 KiB (a file of adjustments 512 KiB, a webhook 4.5
+million bytes). `HEAD` answers as `GET` does, without the body; `OPTIONS` answers a browser's preflight. For any
+route the gateway may answer 429, or 503 for a moment, with `Retry-After`."""
 
 
 def openapi() -> dict[str, Any]:

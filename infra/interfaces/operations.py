@@ -32,11 +32,11 @@ BODY_ERRORS = (413, 415)
 class Tag(Enum):
     """The groups of routes, with what each is for."""
 
-    STATUS = ("Plugin status", "Whether a shop's plugin is on: the route that every shop asks, cheap and cacheable.")
-    ACCOUNTS = ("Accounts", "A merchant's credits as they stand.")
+    STATUS = ("Plugin status", "Whether a shop's plugin is on: the route that every shop calls, cheap and cacheable.")
+    ACCOUNTS = ("Accounts", "A merchant's current credits.")
     TRANSACTIONS = ("Transactions", "The history of an account: every change, recorded once, in a chain of hashes.")
-    ADMIN = ("Admin", "Corrections, thresholds and the accounts that need a look.")
-    WEBHOOKS = ("Webhooks", "What Shopify and Stripe send, as they send it.")
+    ADMIN = ("Admin", "Corrections, thresholds, and the accounts that need attention.")
+    WEBHOOKS = ("Webhooks", "Webhooks in the form in which Shopify and Stripe send them.")
     OPERATIONS = ("Operations", "Health and figures of the service.")
     DOCUMENTS = ("Documents", "This document, for programs and for people.")
 
@@ -47,9 +47,9 @@ class Tag(Enum):
 
 WHO: Mapping[Access, str] = {
     Access.NOBODY: "Nobody may call it.",
-    Access.ANYONE: "Anyone may ask, without a token.",
-    Access.SIGNER: "For whoever signs with a secret that the service knows; no token is asked for.",
-    Access.TOKEN: "Any valid token will do.",
+    Access.ANYONE: "Anyone may call it, without a token.",
+    Access.SIGNER: "For senders that sign with a secret of the service; no token is needed.",
+    Access.TOKEN: "Any valid token is accepted.",
     Access.OWNER: (
         f"For the merchant's own token (claim `merchant_id`) with the scope `{READ_SCOPE}`, and for "
         f"`{ADMIN_SCOPE}`. A foreign merchant's data answers 404, as if it did not exist."
@@ -183,7 +183,7 @@ AT = parameter(
     "at",
     "query",
     _MOMENT,
-    "The balance of this time instead: after the last transaction until then; a day means its last millisecond (UTC).",
+    "The balance at this time instead, after the last transaction up to it; a day means its last millisecond (UTC).",
 )
 MONTH_IN_PATH = parameter(
     "month",
@@ -201,27 +201,28 @@ ORDER_ID = parameter(
     "order_id",
     "query",
     {**TEXT, "maxLength": ID_LENGTH_MAX, "pattern": "^[ -~]*$"},
-    "Only the transaction of this order: found by its key, so at the price of one read. `gid://shopify/Order/5` is 5.",
+    "Only the transaction of this order, found by its key with one read. `gid://shopify/Order/5` is 5.",
 )
 IDEMPOTENCY_KEY = parameter(
     "Idempotency-Key",
     "header",
     {**TEXT, "minLength": 1, "maxLength": IDEMPOTENCY_KEY_LENGTH_MAX, "pattern": "^[!-~]([ -~]*[!-~])?$"},
-    "The adjustment's id, chosen by the caller: the same for a repeat, another one for another adjustment.",
+    "The adjustment's id, chosen by the caller: the same one for a repeat, a new one for a new adjustment.",
     required=True,
     example="adj-42",
 )
 IF_NONE_MATCH = parameter(
-    "If-None-Match", "header", TEXT, "The `ETag` of an answer that the caller holds: 304 if it still holds."
+    "If-None-Match", "header", TEXT, "The `ETag` of an answer that the caller has: 304 if it is still current."
 )
 CORRELATION_ID = parameter(
     "X-Correlation-ID",
     "header",
     TEXT,
-    "Taken over into the answer and the logs, if it is 1 to 255 printable ASCII characters; else the request's id.",
+    "Returned in the answer and written to the logs, if it is 1 to 255 printable ASCII characters; else the request's "
+    "id is.",
 )
 REQUEST_ID = parameter(
-    "X-Request-ID", "header", TEXT, "The request's id, by the same rule; without it a new one is made."
+    "X-Request-ID", "header", TEXT, "The request's id, by the same rule; without it a new one is generated."
 )
 DATES = (START_DATE, END_DATE)
 FILTERS = (OPERATION_TYPE, TRANSACTION_TYPE, *DATES, ORDER_ID)
@@ -232,12 +233,12 @@ HEADERS: Mapping[str, Mapping[str, Any]] = {
     for name, description, schema in (
         ("X-Correlation-ID", "The correlation id that `meta` names.", TEXT),
         ("X-Request-Id", "The request id that `meta` names.", TEXT),
-        ("Cache-Control", "How long the answer may be kept.", TEXT),
-        ("ETag", "The answer's version: sent in `If-None-Match`, it brings 304 while nothing has changed.", TEXT),
+        ("Cache-Control", "How long the answer may be cached.", TEXT),
+        ("ETag", "The answer's version: sent in `If-None-Match`, the answer is 304 while nothing has changed.", TEXT),
         ("Link", "`self`, `next`, `prev`, `first` and `last` of the list (RFC 8288).", TEXT),
         ("X-Next-Cursor", "`next_cursor` of a page of rows; not there on the last one.", TEXT),
         ("Retry-After", "Seconds after which to try again.", {"type": "integer", "minimum": 0}),
-        ("WWW-Authenticate", "Which token is asked for (RFC 6750).", TEXT),
+        ("WWW-Authenticate", "Which token is required (RFC 6750).", TEXT),
         ("Location", "Where it is instead.", {**TEXT, "format": "uri-reference"}),
         ("Content-Security-Policy", "What the page may load: nothing else.", TEXT),
     )

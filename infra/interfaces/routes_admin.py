@@ -44,11 +44,11 @@ _ADJUST = Route(
     view="adjust",
     tag=Tag.ADMIN,
     description=(
-        "Once under its `Idempotency-Key`, however often it is sent: a repeat answers 200 with the same `data`, "
-        "other content 409. A removal below 0 is declined with 422 and changes nothing, so the same key may succeed "
-        "later. The admin is the token's subject. Above `ADJUSTMENT_CONFIRM_ABOVE` credits, or as a row of a batch "
-        "above it (`batch_credits`), it is 409 with `CONFIRMATION_NEEDED` until another admin sends the same. The "
-        "amount may also be called `credits_to_use` or `credits_used`."
+        "Posted once under its `Idempotency-Key`, however often it is sent: a repeat is answered 200 with the same "
+        "`data`, other content 409. A removal below 0 is declined with 422 and changes nothing, so the same key may "
+        "succeed later. The admin is the token's subject. Above `ADJUSTMENT_CONFIRM_ABOVE` credits, or as a row of a "
+        "batch above it (`batch_credits`), it is 409 with `CONFIRMATION_NEEDED` until another admin sends the same. "
+        "The amount may also be called `credits_to_use` or `credits_used`."
     ),
     parameters=(IDEMPOTENCY_KEY,),
     body=Body(
@@ -112,8 +112,8 @@ def _setting(
 _SET_THRESHOLD = _setting(
     view="set_threshold",
     description=(
-        "Null goes back to the default. A change that puts the balance on the threshold's other side is published "
-        "as an event."
+        "Null restores the default. If the change puts the balance on the threshold's other side, an event is "
+        "published."
     ),
     body=Body(
         model=ThresholdRequest,
@@ -128,8 +128,8 @@ _SET_LEVELS = _setting(
     view="set_levels",
     description=(
         "Levels in credits, in percent of the balance after the last inflow, or in days of runway. Each crossing is "
-        "published once, both ways; setting levels publishes an event for each level that the account is on the other "
-        "side of now."
+        "published once, in both directions. Setting levels publishes an event for each level that the account is now "
+        "on the other side of."
     ),
     body=Body(
         model=LevelsRequest,
@@ -149,7 +149,7 @@ _SET_LEVELS = _setting(
 _SET_GRACE = _setting(
     view="set_grace",
     description=(
-        "How long the plugin stays on without credits, and how many may be owed meanwhile. A grace that runs keeps the "
+        "How long the plugin stays on without credits, and how many may be owed meanwhile. A running grace keeps the "
         "limits that it started with."
     ),
     body=Body(
@@ -168,10 +168,10 @@ _SET_GRACE = _setting(
 _FREEZE = _setting(
     view="freeze",
     description=(
-        "The plugin is off with the reason `frozen`, whatever the balance and a grace; movements are recorded as ever. "
-        "Recorded once under its `Idempotency-Key` as a transaction of type `MANUAL` that moves nothing: a repeat "
-        "changes nothing, another end under the same key is 409. Until `until`, or without an end; an `until` that is "
-        "not ahead is 422. Freezing again replaces reason and end."
+        "The plugin is off with the reason `frozen`, whatever the balance and a grace; movements are still recorded. "
+        "Recorded once under its `Idempotency-Key` as a transaction of type `MANUAL` with 0 credits: a repeat changes "
+        "nothing, another end under the same key is 409. It lasts until `until`, or without an end; an `until` in the "
+        "past is 422. Freezing again replaces reason and end."
     ),
     parameters=(IDEMPOTENCY_KEY,),
     body=Body(
@@ -192,7 +192,7 @@ _UNFREEZE = _setting(
     view="unfreeze",
     description=(
         "The plugin is on again if there are credits or a grace. Recorded once under its `Idempotency-Key`, as a "
-        "freeze is; 409 `NOT_FROZEN` where the account is not frozen."
+        "freeze is; 409 `NOT_FROZEN` if the account is not frozen."
     ),
     parameters=(IDEMPOTENCY_KEY, {**REASON, "example": "Settled with the shop"}),
     changed=samples_time.unfrozen(),
@@ -202,7 +202,7 @@ _UNFREEZE = _setting(
 _ZERO = Route(
     view="zero_balance",
     tag=Tag.ADMIN,
-    description="By cursor, from an index; in no order that means anything. `total` and `pages` are null.",
+    description="By cursor, from an index, in no particular order. `total` and `pages` are null.",
     parameters=(LIMIT, CURSOR),
     answers=accounts_listed(samples.EMPTIED.account, "zero-balance"),
     errors=LIST_ERRORS,
@@ -213,8 +213,8 @@ _LOW = Route(
     tag=Tag.ADMIN,
     description=(
         "Accounts above zero and at or below their own threshold, by cursor, from an index. `threshold` and `days` "
-        "narrow that; what lies above a merchant's own threshold is never here. A page may be short, even empty, and "
-        "still have a next one."
+        "narrow the list; it never has an account above its own threshold. A page may be short, even empty, and still "
+        "have a next one."
     ),
     parameters=(
         LIMIT,
@@ -224,7 +224,7 @@ _LOW = Route(
             "days",
             "query",
             whole(0, DAYS_MAX),
-            "Only accounts whose runway is at most this many days; one without a runway yet is left out.",
+            "Only accounts whose runway is at most this many days; accounts without a runway are omitted.",
         ),
     ),
     answers=accounts_listed(samples.LOW.account, "low-balance"),

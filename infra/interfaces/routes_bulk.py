@@ -61,8 +61,8 @@ _PREVIEW = Route(
     description=(
         f"A CSV of up to {ROWS_MAX:,} rows, `merchant_id,credits,reason`, credits signed. Nothing is changed: apply "
         "each row of `state` `apply` with the route for adjustments, in their order, its `adjustment_id` as "
-        "`Idempotency-Key` and the plan's `batch_credits`. The same text is the same batch, so a run that broke off is "
-        "run again. With `undo` it is the plan that takes the same file back, the last row first."
+        "`Idempotency-Key` and the plan's `batch_credits`. The same text is the same batch, so an interrupted run can "
+        "be repeated. With `undo` the plan undoes the same file, the last row first."
     ),
     body=Body(model=PreviewRequest, examples={"one row": {"csv": _FILE, "undo": False}}),
     answers=answered("The plan.", {"one row": _PLAN}),
@@ -72,15 +72,15 @@ _PREVIEW = Route(
 _LIST = Route(
     view="waiting",
     tag=Tag.ADMIN,
-    description="Those above `ADJUSTMENT_CONFIRM_ABOVE`, the oldest first, without pages.",
-    answers=answered("What waits.", {"one": WaitingAdjustments(waiting=[_WAITING], more=False)}),
+    description="Adjustments above `ADJUSTMENT_CONFIRM_ABOVE`, the oldest first, without pages.",
+    answers=answered("The waiting adjustments.", {"one": WaitingAdjustments(waiting=[_WAITING], more=False)}),
     errors=(401, 403, *STORE_ERRORS),
 )
 
 _WITHDRAW = Route(
     view="withdraw",
     tag=Tag.ADMIN,
-    description="Whoever asked for it, or another admin, withdraws it. It may be asked for again.",
+    description="Any admin may withdraw it. It may be asked for again.",
     parameters=(
         parameter(
             "transaction_id",

@@ -48,12 +48,11 @@ _DEAD_LETTERS = Route(
     view="dead_letters",
     tag=Tag.ADMIN,
     description=(
-        "All queues, the newest first, with the reason why each is parked. `total` is how many the queues say they "
-        "hold (with a code or a merchant: how many of those were found). A queue has no order, so all of it is looked "
-        "at for each page, for twelve seconds. Two who look at the same moment share the dead letters between them: "
-        "what the other one holds is on no page. "
-        "Long bodies are cut so that the answer has at most 6 MB, and say so by "
-        "`body_cut`: the answer about one dead letter has all of its body."
+        "All queues, the newest first, each with its reason. `total` is the queues' own count (with a code or a "
+        "merchant: the number found). A queue has no order, so all of it is received for each page, for twelve "
+        "seconds at most. Two requests at the same time each get a part of the dead letters: what the other one "
+        "holds is on no page. Long bodies are cut so that the answer has at most 6 MB, and marked by `body_cut`: the "
+        "answer about one dead letter has its whole body."
     ),
     parameters=(LIMIT, parameter("cursor", "query", TEXT, "`next_cursor` of the page before."), *_NARROWED),
     answers=listed("Parked messages.", DeadLetter, samples.dead_letters()),
@@ -63,9 +62,9 @@ _DEAD_LETTERS = Route(
 _GROUPS = Route(
     view="dead_letter_groups",
     tag=Tag.ADMIN,
-    description="The largest group first, up to 100; dead letters that name no merchant are a group of each code.",
+    description="The largest group first, up to 100; dead letters without a merchant are one group per code.",
     parameters=_NARROWED,
-    answers=listed("How many have which code and merchant.", LetterGroup, samples.dead_letter_groups()),
+    answers=listed("The number of dead letters by code and merchant.", LetterGroup, samples.dead_letter_groups()),
     errors=LIST_ERRORS,
 )
 
@@ -73,8 +72,8 @@ _DEAD_LETTER = Route(
     view="dead_letter",
     tag=Tag.ADMIN,
     description=(
-        "With the whole of its body. It stays parked. One that was discarded is returned as it was kept then: with the "
-        "beginning of its body, and in `discarded` who did it, when and why."
+        "With its whole body. It stays parked. A discarded one is returned as it was kept: with the beginning of its "
+        "body, and in `discarded` who discarded it, when and why."
     ),
     parameters=(_LETTER,),
     answers=answered("The letter.", {"parked": samples.dead_letter()}),
@@ -85,8 +84,8 @@ _REDRIVE = Route(
     view="redrive",
     tag=Tag.ADMIN,
     description=(
-        "To where it came from: it is tried again, and parked again, under another id, where its reason still holds. "
-        "Harmless any number of times, since a fact moves credits once."
+        "It goes back to where it came from and is tried again. If its reason still applies, it is parked again under "
+        "another id. Safe to repeat, since a fact moves credits once."
     ),
     parameters=(_LETTER,),
     answers=answered("It was put back; the dead letter as it was.", {"put back": samples.dead_letter()}),
@@ -97,8 +96,8 @@ _DISCARD = Route(
     view="discard",
     tag=Tag.ADMIN,
     description=(
-        "What it said is kept, with the token's subject, the time and the reason, before it is taken out of its queue. "
-        "Harmless any number of times: the first reason is answered again."
+        "Its content is kept with the token's subject, the time and the reason; then it is deleted from its queue. "
+        "Safe to repeat: the answer has the first reason."
     ),
     parameters=(_LETTER,),
     body=Body(

@@ -49,7 +49,7 @@ _LINKS = Route(
     description="In the order of their names. `total` and `pages` are null, but for the names of one merchant.",
     parameters=(
         parameter("kind", "query", {**_KINDS, "default": "shopify"}, "Only names of this kind."),
-        parameter("starting", "query", TEXT, "Only names that start so, such as `tee`."),
+        parameter("starting", "query", TEXT, "Only names that begin with this text, such as `tee`."),
         parameter("merchant_id", "query", TEXT, "All names of this merchant instead."),
         LIMIT,
         parameter("cursor", "query", TEXT, "`next_cursor` of the page before."),
@@ -76,7 +76,7 @@ _PUT = Route(
 _DELETE = Route(
     view="delete_link",
     tag=Tag.ADMIN,
-    description="Workers may use it for five minutes more.",
+    description="Workers may still use it for five minutes.",
     parameters=_PATH,
     answers=_ONE,
     errors=READ_ERRORS,

@@ -31,7 +31,7 @@ _MERCHANTS = Route(
     description=(
         "By cursor, from a list in the order of ids, never a scan. A new account is in it within seconds. A search "
         "finds labels first, in any case and without accents, then domains, customers and ids; each merchant once. "
-        "With `status`, from an index instead, in no order that means anything; a page may then be short, even empty, "
+        "With `status`, the accounts come from an index, in no particular order; a page may then be short, even empty, "
         "and still have a next one. `total` and `pages` are null."
     ),
     parameters=(
@@ -41,7 +41,8 @@ _MERCHANTS = Route(
             "search",
             "query",
             {**TEXT, "maxLength": SEARCH_LENGTH_MAX},
-            "Only merchants of whom a label, a word in it, a domain, a customer's id or their id starts so.",
+            "Only merchants with a label, a word in it, a domain, a customer's id or an own id that begins with this "
+            "text.",
         ),
         parameter(
             "status",
@@ -58,13 +59,16 @@ _ACTIONS = Route(
     view="actions",
     tag=Tag.ADMIN,
     description=(
-        "Thresholds, adjustments and retried dead letters, with who and when, newest first, by cursor. Credits that "
-        "an event adjusted are in the merchant's transactions."
+        "Adjustments, thresholds, levels, grace, freezes, links, and dead letters that were put back or discarded: who "
+        "did it and when, newest first, by cursor. Adjustments that came as events are only in the merchant's "
+        "transactions."
     ),
     parameters=(
         LIMIT,
         CURSOR,
-        parameter("merchant_id", "query", {"anyOf": [UUID_SCHEMA, NOTHING]}, "Only its own."),
+        parameter(
+            "merchant_id", "query", {"anyOf": [UUID_SCHEMA, NOTHING]}, "Only actions that concern this merchant."
+        ),
     ),
     answers=listed("What admins did.", Action, samples_people.actions(), name="a threshold"),
     errors=LIST_ERRORS,

@@ -35,9 +35,9 @@ _STATUS = Route(
     tag=Tag.STATUS,
     description=(
         "Always 200 for a well-formed id: a merchant without an account is `disabled` with the reason "
-        "`account_not_found`. Where the table cannot be read, the last known status is answered with `stale`, "
-        "or `disabled` with the reason `unavailable`; never `enabled` out of nothing. Never the balance. "
-        "Any origin may ask."
+        "`account_not_found`. If the table cannot be read, the answer is the last known status with `stale`, or "
+        "`disabled` with the reason `unavailable`; it is never `enabled` without evidence. It never contains the "
+        "balance. Any origin may call it."
     ),
     parameters=(
         MERCHANT_IN_PATH,
@@ -45,8 +45,8 @@ _STATUS = Route(
             "days_left",
             "query",
             TEXT,
-            "1: answer `days_left` too; any other value is as none. Where the setting `WIDGET_DAYS_LEFT` does not "
-            "name the merchant, the answer is the same as without.",
+            "`1`: the answer has `days_left` too; any other value is ignored. If the setting `WIDGET_DAYS_LEFT` does "
+            "not name the merchant, the answer is the same as without the parameter.",
         ),
         IF_NONE_MATCH,
     ),
@@ -83,7 +83,7 @@ _BALANCE = Route(
     view="balance",
     tag=Tag.ACCOUNTS,
     description=(
-        "The credits left, read consistently; with `at`, those that were left at a time, in two or three reads at any "
+        "The credits left, read consistently. With `at`, the credits left at that time, in two or three reads at any "
         "age: 0 before the first transaction, 400 for the future."
     ),
     parameters=(MERCHANT_IN_PATH, AT),
@@ -106,9 +106,9 @@ _STATEMENT = Route(
     view="statement",
     tag=Tag.ACCOUNTS,
     description=(
-        "Where a month began, what moved by type, and where it ended, with its place in the chain of hashes. Its "
-        "`closing` is the next month's `opening`; the running month is `open`. Two reads at any age. With `Accept: "
-        "text/html` a page that prints."
+        "The balance at the beginning of a month, the credits moved by type, and the balance at its end, with their "
+        "places in the chain of hashes. Its `closing` is the next month's `opening`; the running month is `open`. Two "
+        "reads at any age. With `Accept: text/html` the answer is a page that prints."
     ),
     parameters=(MERCHANT_IN_PATH, MONTH_IN_PATH, ACCEPT_PAGE),
     answers=answered("The statement.", {"the running month": samples.statement()}, texts=("text/html",)),
@@ -120,7 +120,7 @@ _STORY = Route(
     tag=Tag.ACCOUNTS,
     description=(
         "In order: what passed a threshold, when, by which transaction, in a sentence, and which events it published. "
-        "Told from the ledger; what was published is derived from its crossings, deliveries are not logged."
+        "All of it is derived from the ledger and its crossings; deliveries are not logged."
     ),
     parameters=(MERCHANT_IN_PATH,),
     answers=answered("The story.", {"a plugin that is off": samples.why_off()}),
@@ -130,8 +130,8 @@ _STORY = Route(
 _HISTORY = Success(
     description=(
         "A page, newest first; an account without transactions has an empty one. In the second after a write, the list "
-        "may be as of the transaction before: then `total` says so too, and nothing is left out in between. A list by "
-        "type, and sums by dates, may lack a transaction of that second."
+        "may be as of the transaction before; then `total` is too, and nothing is missing in between. A list by type, "
+        "and sums by dates, may lack a transaction of that second."
     ),
     model=answers.Listing[answers.Transaction],
     examples={
@@ -141,8 +141,9 @@ _HISTORY = Success(
     texts=(CSV, JSON_LINES),
 )
 _HISTORY_TEXT = (
-    "By `page` and `limit`, or by `cursor`. `total` and `pages` are exact without a filter, by type and by dates, "
-    "and null for type and dates combined. As CSV or JSON Lines a page is its rows alone, and `X-Next-Cursor` leads on."
+    "By `page` and `limit`, or by `cursor`. `total` and `pages` are exact without a filter, by type and by dates, and "
+    "null for type and dates combined. As CSV or JSON Lines a page has only its rows, and `X-Next-Cursor` is the "
+    "cursor of the next page."
 )
 
 _TRANSACTIONS = Route(
@@ -190,8 +191,8 @@ _STATS = Route(
     view="stats",
     tag=Tag.TRANSACTIONS,
     description=(
-        "All of them at the price of one read, or those of a range of dates, which is read; one that holds more than "
-        "a request may read is refused (`RANGE_TOO_LONG`)."
+        "All transactions for the price of one read, or those of a range of dates, which are read; a range with more "
+        "than a request may read is refused (`RANGE_TOO_LONG`)."
     ),
     parameters=(MERCHANT_IN_PATH, *DATES),
     answers=answered("The sums.", {"all of it": samples.stats()}),
@@ -201,7 +202,7 @@ _STATS = Route(
 _STATUS_BATCH = Route(
     view="plugin_statuses",
     tag=Tag.STATUS,
-    description="Up to 100 shops with one read. A merchant that is named twice is answered once.",
+    description="Up to 100 shops with one read. A merchant that is named twice is in the answer once.",
     body=Body(
         model=StatusBatchRequest,
         examples={"two shops": {"merchant_ids": [MERCHANT, OTHER_MERCHANT]}},

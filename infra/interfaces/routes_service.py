@@ -18,12 +18,12 @@ _HEALTH = Route(
 _DETAILED = Route(
     view="health_detailed",
     tag=Tag.OPERATIONS,
-    description="Each table, the bridge by its heartbeat, and the shared cache where there is one, asked just now.",
-    answers=answered("How they do; `degraded` where one of them fails.", {"the bridge is down": samples.health()}),
+    description="Each table, the bridge by its heartbeat, and the shared cache if there is one, all checked now.",
+    answers=answered("Their states; `degraded` if one of them fails.", {"the bridge is down": samples.health()}),
     errors=(401, 403, 500),
 )
 
-_WITHOUT_SLASH = Success(description="The page is at this address without the slash behind it.", headers=("Location",))
+_WITHOUT_SLASH = Success(description="The page is at this address without the slash at its end.", headers=("Location",))
 _KEPT = {304: Success(description="The caller holds it already.", headers=("ETag", "Cache-Control"))}
 _SCRIPT = Success(description="The script.", media_type="text/javascript", schema=TEXT, headers=("Cache-Control",))
 
@@ -69,15 +69,15 @@ _DOCS = _page("docs", "One page that loads nothing from any other host.")
 
 _CONSOLE = _page(
     "console",
-    "One page that asks this API with the token that its user gives it, and loads nothing from elsewhere.",
+    "One page that calls this API with its user's token, and loads nothing from other hosts.",
 )
 
 _WIDGET = Route(
     view="widget",
     tag=Tag.STATUS,
-    description="A script under 1 KB for a shop's theme. It asks for the plugin status with a time limit, keeps it for "
-    "the session, bridges a short outage, and sets `data-credits` on the page; no cookies. Its name holds its version, "
-    "and what was served once never changes.",
+    description="A script under 1 KB for a shop's theme. It reads the plugin status with a time limit, keeps it for "
+    "the session, bridges a short outage, and sets `data-credits` on the page; no cookies. Its name contains "
+    "its version, and a served version never changes.",
     answers={200: _SCRIPT},
     errors=(500,),
 )
@@ -92,13 +92,13 @@ _WIDGET_WITH_DAYS = replace(
 _CONSOLE_FILE = Route(
     view="console_file",
     tag=Tag.DOCUMENTS,
-    description="To be kept for a year: a new version has a new address, which the page names.",
+    description="To be cached for a year: a new version has a new address, which the page names.",
     parameters=(
         parameter(
             "version",
             "path",
             {**TEXT, "minLength": 1},
-            "The version that the page names; under another one the file is answered, but not to be kept.",
+            "The version that the page names; under another version the file is returned too, but not to be cached.",
             example="0123456789ab",
         ),
         parameter("name", "path", {**TEXT, "enum": [SCRIPT, CHART]}, "The script's name."),
@@ -110,7 +110,7 @@ _CONSOLE_FILE = Route(
 _FLEET = Route(
     view="plugin_status_metrics",
     tag=Tag.OPERATIONS,
-    description="Exact: counted from every change of every account, and right when changes are delivered twice.",
+    description="Exact: computed from every change of every account, also if changes are delivered twice.",
     answers=answered("The figures.", {"a small fleet": samples.fleet()}),
     errors=(401, 403, *STORE_ERRORS),
 )

@@ -24,6 +24,6 @@ WORDS_OF_PEOPLE: Mapping[str, Word] = {
         "What was done: `adjusted`, `threshold_set`, `levels_set`, `grace_set`, `frozen`, `unfrozen`, "
         "`letter_retried`, `letter_discarded`, `linked`, `unlinked`, or what a newer release does."
     ),
-    "Action.merchant_id": Word("The merchant that it concerns; null where none is known.", UUID_FORM),
-    "Action.details": Word("What it was about; which members there are depends on `did`."),
+    "Action.merchant_id": Word("The merchant that it concerns; null if none is known.", UUID_FORM),
+    "Action.details": Word("Its details; the members depend on `did`."),
 }

@@ -17,15 +17,14 @@ WORDS_OF_TIME: Mapping[str, Word] = {
     "days_left": Word("Whole days that the credits last, rounded down; null if more than ten years.", COUNT_FORM),
     "empty_on": Word("The day on which the last credit is used, in UTC.", {"format": "date"}),
     "per_day": Word(
-        "Credits that orders use a day, less what goes back of them: recent days count most, half after a week.",
+        "Credits that orders use per day, less refunds: recent days count most, a week ago counts half.",
         {"minimum": 0},
     ),
-    "lots": Word("The credits that lapse, in the order in which they do; the rest of the balance never lapses."),
+    "lots": Word("The credits that lapse, soonest first; the rest of the balance never lapses."),
     "Lot.expires_at": Word("When they lapse.", TIME_FORM),
     "Lot.credits": Word("How many are left.", {"minimum": 1}),
     "drawn": Word(
-        "What it took from credits that lapse, or added to them: pairs of the instant at which they lapse and a number "
-        "of credits."
+        "The lapsing credits that it took or added: pairs of the instant at which they lapse and a number of credits."
     ),
     "expires_at": Word("When the credits lapse, if they were not used before: an instant, a date, or Unix time."),
     "expires_in_days": Word("The same, in days from when they are recorded. Only one of the two may be given."),
@@ -53,7 +52,9 @@ WORDS_OF_TIME: Mapping[str, Word] = {
     "below": Word("Whether the account is below it."),
     "level": Word("The level's name."),
     "direction": Word("`down`: it is below the level now; `up`: it is above it again."),
-    "LevelCrossed.transaction_id": Word("What crossed it; null: time alone, or changed levels.", UUID_FORM),
+    "LevelCrossed.transaction_id": Word(
+        "The transaction that crossed it; null: time alone, or changed levels.", UUID_FORM
+    ),
     "grace": Word("The grace, running or over; null once the balance was above the low-balance threshold again."),
     "GraceRequest.grace": Word("The limits of the next grace; null: the fleet's."),
     "grace_terms": Word("Limits of its own, set by an admin; null: the fleet's."),
@@ -69,15 +70,15 @@ WORDS_OF_TIME: Mapping[str, Word] = {
     "ended_at": Word("When it ended.", TIME_FORM),
     "ended_by": Word("What ended it: its time, its credits, or an inflow above the debt."),
     "GraceEnded.reason": Word("What ended it: its time, its credits, or an inflow above the debt."),
-    "GraceEnded.transaction_id": Word("What ended it; null: time.", UUID_FORM),
+    "GraceEnded.transaction_id": Word("The transaction that ended it; null: time did.", UUID_FORM),
     "StatusChanged.reason": Word("Why.", {"enum": list(STATUS_REASONS)}),
-    "freeze": Word("That the account is frozen: its plugin is off; null: it is not."),
-    "Freeze.reason": Word("Why, as the admin wrote."),
+    "freeze": Word("The account's freeze, which keeps its plugin off; null: it is not frozen."),
+    "Freeze.reason": Word("Why, in the admin's words."),
     "Freeze.admin_id": Word("Who froze it."),
     "Freeze.since": Word("Since when it is frozen.", TIME_FORM),
     "Freeze.until": Word("When the freeze ends; null: when somebody unfreezes it.", TIME_FORM),
     "Freeze.transaction_id": Word("The transaction that froze it.", UUID_FORM),
     "FreezeRequest.reason": Word("Why; kept with the transaction."),
-    "until": Word("When the freeze ends: an instant ahead, a date, or Unix time; left out or null: without an end."),
-    "CreditsExpired.expires_at": Word("When they were to lapse; recorded at that time, or soon after it.", TIME_FORM),
+    "until": Word("When the freeze ends: an instant in the future, a date, or Unix time; absent or null: no end."),
+    "CreditsExpired.expires_at": Word("When they lapsed; recorded at that time, or soon after it.", TIME_FORM),
 }

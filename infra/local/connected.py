@@ -78,10 +78,10 @@ class Webhook:
     body: Mapping[str, Any]
 
 
-def webhooks(shop: ConnectedShop, around: int, now: datetime) -> Iterator[Webhook]:
+def webhooks(shop: ConnectedShop, round_number: int, now: datetime) -> Iterator[Webhook]:
     """Yield the webhooks of one of a shop's rounds, counted from 0, sent from `now` on."""
-    number = shop.first_order + around * STEP
-    name = f"{shop.customer.removeprefix('cus_')}{around}"
+    number = shop.first_order + round_number * STEP
+    name = f"{shop.customer.removeprefix('cus_')}{round_number}"
     paid, edited = Decimal("84.90"), Decimal("97.40")
     later, last = now + timedelta(seconds=1), now + timedelta(seconds=2)
     sold = _of_shopify(shop, "orders/paid", order(number, paid, now), now)
@@ -90,19 +90,19 @@ def webhooks(shop: ConnectedShop, around: int, now: datetime) -> Iterator[Webhoo
     split = (Decimal("60.00"), Decimal("37.40"))
     yield _of_shopify(shop, "refunds/create", refund(number + 1, number, split, last), last)
     yield _of_shopify(shop, "orders/paid", order(number + 2, paid, now, test=True), now)
-    period = invoice(name, shop.customer, _RENEWED, now + around * _PERIOD)
+    period = invoice(name, shop.customer, _RENEWED, now + round_number * _PERIOD)
     yield _of_stripe(f"evt_{name}1", "invoice.paid", period, now)
     yield _of_stripe(f"evt_{name}2", "checkout.session.completed", checkout(name, shop.customer, _BOUGHT), now)
     disputed = dispute(name, _BOUGHT)
     yield _of_stripe(f"evt_{name}3", "charge.dispute.funds_withdrawn", disputed, later)
     yield sold
-    if around % 2:
+    if round_number % 2:
         yield _of_stripe(f"evt_{name}4", "charge.dispute.funds_reinstated", disputed, last)
 
 
-def all_webhooks(around: int, now: datetime) -> Iterator[tuple[ConnectedShop, Webhook]]:
+def all_webhooks(round_number: int, now: datetime) -> Iterator[tuple[ConnectedShop, Webhook]]:
     """Yield the webhooks of one round of all shops, in turn."""
-    for step in zip(*(webhooks(shop, around, now) for shop in CONNECTED), strict=True):
+    for step in zip(*(webhooks(shop, round_number, now) for shop in CONNECTED), strict=True):
         yield from zip(CONNECTED, step, strict=True)
 
 

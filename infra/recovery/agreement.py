@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.adapters.dynamodb.ledger_reader import DynamoDBLedgerReader
 from chalicelib.domain.debt import owed_by, repays
-from chalicelib.domain.findings import Unreadable
+from chalicelib.domain.findings import UnreadableTransaction
 from chalicelib.domain.ids import Instant, MerchantId, instant
 from infra.recovery.everybody import everybody
 
@@ -121,7 +121,7 @@ def _unpaid(reader: DynamoDBLedgerReader, merchant_id: MerchantId, newest: int, 
     debt, last = 0, None
     for page in reader.transactions(merchant_id, 1, newest):
         for transaction in page:
-            if isinstance(transaction, Unreadable):
+            if isinstance(transaction, UnreadableTransaction):
                 return None
             last = transaction
             debt += owed_by(last.kind, last.amount, last.metadata)

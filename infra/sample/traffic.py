@@ -206,8 +206,8 @@ async def name_shops(description: Description, console: Console) -> None:
 async def send_webhooks(description: Description, console: Console, sender: Sender, runs: int) -> None:
     """Send the webhooks of the connected shops, and print each that is refused; never returns."""
     await sender.open_connected()
-    for around in count(runs * ROUNDS_IN_A_RUN):
-        for shop, webhook in all_webhooks(around, _now()):
+    for round_number in count(runs * ROUNDS_IN_A_RUN):
+        for shop, webhook in all_webhooks(round_number, _now()):
             await asyncio.sleep(PAUSE_SECONDS)
             secret = description.webhook_secrets[webhook.source]
             why = await _why_refused(post, description.api_url, webhook, secret, _now())

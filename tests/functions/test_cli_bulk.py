@@ -313,7 +313,7 @@ def test_a_file_that_was_taken_back_is_refused_and_says_so(shops: System) -> Non
 
     again = adjusted(ROWS, "--yes")
 
-    assert (again.status, again.out.count("applied before, and taken back since")) == (1, 4)
+    assert (again.status, again.out.count("applied before, and undone since")) == (1, 4)
     assert "another file" in again.out
     assert (shops.balance(), shops.balance(OTHER)) == (5, 100)
     assert told(adjusted(ROWS, "--undo", "--json"))["items"][0]["state"] == "done"

@@ -28,7 +28,7 @@ def test_the_story_says_why_the_plugin_is_off_since_when_and_what_was_published(
 
     assert (told["status"], told["since"]) == ("disabled", "2025-06-01T12:02:00.000Z")
     assert told["because"] == "Order 1 used 1 credit."
-    assert told["since_then"] == "Since then 1 order found too few credits; 1 credit short for it."
+    assert told["since_then"] == "Since then 1 order found too few credits: 1 credit was missing."
     assert [said["event_type"] for said in told["chapters"][-1]["events"]] == [
         "evt.credits.balance_exhausted",
         "evt.credits.plugin_status_changed",

@@ -134,8 +134,8 @@ MUTANTS = (
         "the headers of a CloudEvent before its body",
         (
             ENVELOPES,
-            "        return _from_platform({**outer, **said}, reading, prefix=prefix)",
-            "        return _from_platform({**said, **outer}, reading, prefix=prefix)",
+            "        return _from_platform({**outer, **present}, reading, prefix=prefix)",
+            "        return _from_platform({**present, **outer}, reading, prefix=prefix)",
         ),
         tests="tests/unit/test_lenient.py",
     ),
@@ -517,7 +517,7 @@ MUTANTS = (
     ),
     _mutant(
         "refused events not handed back",
-        (STREAM_RECORDS, "    return coming_back(failed)\n", "    return coming_back(())\n"),
+        (STREAM_RECORDS, "    return batch_item_failures(failed)\n", "    return batch_item_failures(())\n"),
     ),
     # Messages.
     _mutant(
@@ -690,7 +690,7 @@ MUTANTS = (
     ),
     _mutant(
         "uncounted accounts not handed back",
-        (FIGURES, "    return coming_back(failed)\n", "    return coming_back(())\n"),
+        (FIGURES, "    return batch_item_failures(failed)\n", "    return batch_item_failures(())\n"),
         scenario="refunds in one message",
     ),
     _mutant(

@@ -77,7 +77,7 @@ def test_why_is_my_plugin_off_is_answered_at_the_first_look(console: Console) ->
     expect(console.page.get_by_role("heading", name="The plugin is off")).to_be_visible()
     why = console.said("why")
     expect(why).to_contain_text("used 1 credit.")
-    expect(why).to_contain_text("Since then 4 orders found too few credits; 4 credits short for them.")
+    expect(why).to_contain_text("Since then 4 orders found too few credits: 4 credits were missing.")
     expect(why).to_contain_text("The next credit switches it on again")
     story = console.page.get_by_role("region", name="What led to it, and what was published")
     expect(story).to_contain_text("evt.credits.low_balance_reached")

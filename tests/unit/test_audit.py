@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from chalicelib.domain.audit import audit, compared, plausible, rebuilt
 from chalicelib.domain.due import post_due
-from chalicelib.domain.findings import Drift, Unreadable
+from chalicelib.domain.findings import Drift, UnreadableTransaction
 from chalicelib.domain.ids import Instant, TransactionId
 from chalicelib.domain.ledger import Account, Crossing
 from chalicelib.domain.lots import days_after
@@ -59,7 +59,7 @@ def book(threshold: int = 20) -> Book:
 
 def found(
     account: Account | None,
-    transactions: Sequence[Transaction | Unreadable],
+    transactions: Sequence[Transaction | UnreadableTransaction],
     crossings: tuple[Crossing, ...] = (),
 ) -> list[tuple[str, int]]:
     return [
@@ -310,9 +310,9 @@ def test_a_sealed_record_that_no_movement_can_make_is_found(wrong: dict[str, obj
 
 def test_an_unreadable_record_is_named_and_the_rest_is_walked() -> None:
     account, transactions, crossings = book()
-    unreadable = Unreadable(transaction_id=transactions[4].transaction_id, sequence=5, why="amount")
+    unreadable = UnreadableTransaction(transaction_id=transactions[4].transaction_id, sequence=5, why="amount")
     transactions[8] = replace(transactions[8], reference_id="other")
-    walked: list[Transaction | Unreadable] = [*transactions[:4], unreadable, *transactions[5:]]
+    walked: list[Transaction | UnreadableTransaction] = [*transactions[:4], unreadable, *transactions[5:]]
 
     assert found(account, walked, crossings) == [("record_unreadable", 5), ("record_changed", 9)]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from infra.bridge.connection import Link
-from infra.bridge.lanes import OutboundLane, Surroundings, repeat
+from infra.bridge.lanes import LaneContext, OutboundLane, repeat
 from infra.bridge.outbound import Publisher
 from infra.bridge.queues import QueueUnavailableError, Received
 from infra.bridge.reports import BatchReport
@@ -40,9 +40,9 @@ class QueueWithoutEnd(FakeQueue):
         return (Received(identity=str(self.receives), receipt=str(self.receives), body="no json", receives=1),)
 
 
-def surroundings() -> Surroundings:
+def lane_context() -> LaneContext:
     telemetry, known = Telemetry(), settings(BRIDGE_RETRY_SECONDS_MAX="1")
-    return Surroundings(link=Link(known, telemetry), settings=known, telemetry=telemetry, over=asyncio.Event())
+    return LaneContext(link=Link(known, telemetry), settings=known, telemetry=telemetry, over=asyncio.Event())
 
 
 def test_a_step_that_fails_in_an_unforeseen_way_is_reported_and_the_lane_goes_on(
@@ -51,7 +51,7 @@ def test_a_step_that_fails_in_an_unforeseen_way_is_reported_and_the_lane_goes_on
     steps, written = 0, "jane.roe@example.com"
 
     async def run() -> None:
-        around = surroundings()
+        around = lane_context()
         around.link.ready.set()
 
         async def step() -> bool:
@@ -73,7 +73,7 @@ def test_a_step_that_fails_in_an_unforeseen_way_is_reported_and_the_lane_goes_on
 
 def test_nothing_is_received_while_nats_is_not_ready() -> None:
     async def run() -> int:
-        around, queue = surroundings(), QueueWithoutEnd()
+        around, queue = lane_context(), QueueWithoutEnd()
         lane = OutboundLane(around, queue, Publisher(queue, FakePublish(), around.settings))
         running = asyncio.create_task(lane.run())
         await asyncio.sleep(0.05)
@@ -87,7 +87,7 @@ def test_nothing_is_received_while_nats_is_not_ready() -> None:
 
 def test_an_outage_of_the_queue_shows_in_the_health_and_passes(short_pauses: None) -> None:
     async def run() -> list[bool]:
-        around, queue = surroundings(), QueueWithoutEnd()
+        around, queue = lane_context(), QueueWithoutEnd()
         around.link.way_out.set()
         lane = OutboundLane(around, queue, Publisher(queue, FakePublish(), around.settings))
         running = asyncio.create_task(lane.run())
@@ -104,7 +104,7 @@ def test_an_outage_of_the_queue_shows_in_the_health_and_passes(short_pauses: Non
 
 def test_work_is_counted_as_under_way_only_while_it_is_also_when_it_fails() -> None:
     async def run() -> tuple[int, int, int]:
-        around = surroundings()
+        around = lane_context()
         during = -1
 
         async def work() -> BatchReport:

@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 
 from chalicelib.domain.errors import Code, RetryLater
-from chalicelib.domain.findings import Unreadable
+from chalicelib.domain.findings import UnreadableTransaction
 from chalicelib.domain.ids import Instant, MerchantId, instant
 from chalicelib.domain.ledger import Account
 from chalicelib.domain.links import Link
@@ -140,7 +140,7 @@ class Pages:
 
     def transactions(
         self, merchant_id: MerchantId, lowest: int, highest: int
-    ) -> Iterator[Sequence[Transaction | Unreadable]]:
+    ) -> Iterator[Sequence[Transaction | UnreadableTransaction]]:
         self.asked.append((lowest, highest))
         return ([one] for one in self.ledger.history(merchant_id) if lowest <= one.sequence <= highest)
 

@@ -41,7 +41,7 @@ def test_what_waited_in_another_queue_says_since_when_and_how_often_it_was_tried
 
     assert message.first_seen == message.sent_at == datetime(2025, 6, 1, 11, 59, tzinfo=UTC)
     assert (message.deliveries, message.group) == (9, "shop")
-    assert message.going_on() == {**said, "deliveries": "9", "redriven": None, "ce_type": None}
+    assert message.waiting_attributes() == {**said, "deliveries": "9", "redriven": None, "ce_type": None}
 
 
 @pytest.mark.parametrize("first_seen", ["", "soon", "2025-06-01", "2025-06-01T12:00:00", "9" * 40])

@@ -76,7 +76,7 @@ def test_the_story_of_a_plugin_that_is_off_names_the_last_order_and_what_was_mis
     told = story_in(ledger_of(trial(22), order("1"), order("2"), adjustment("a", -19), *map(order, "345")))
 
     assert (told.status, told.balance, told.because) == ("disabled", 0, "Order 3 used 1 credit.")
-    assert told.since_then == "Since then 2 orders found too few credits; 2 credits short for them."
+    assert told.since_then == "Since then 2 orders found too few credits: 2 credits were missing."
     assert told.remedy is not None
     assert [(one.sequence, one.sentence, events(one)) for one in told.chapters] == [
         (1, "The account was opened with 22 credits.", ["evt.credits.account.created"]),
@@ -108,7 +108,7 @@ def test_a_plugin_that_was_never_on_is_off_from_the_start() -> None:
     told = story_in(ledger_of(trial(0), order("1")))
 
     assert told.chapters[0].sentence == "The account was opened with 0 credits. The plugin is off from the start."
-    assert told.since_then == "Since then 1 order found too few credits; 1 credit short for it."
+    assert told.since_then == "Since then 1 order found too few credits: 1 credit was missing."
 
 
 def test_an_admin_s_threshold_behind_the_newest_movement_is_the_last_chapter() -> None:
@@ -141,7 +141,7 @@ def test_an_admin_s_threshold_behind_the_newest_movement_is_the_last_chapter() -
         ),
         (
             (trial(12), edited(1, "100"), edited(2, "150")),
-            "Order 1 was edited: its total is 150 now, it asked for 5 credits and found 2.",
+            "Order 1 was edited: its total is 150 now, it asked for 5 credits and got 2.",
         ),
         (
             (trial(0), edited(1, "100", EARNED_TENTH), edited(2, "150", EARNED_TENTH)),
@@ -186,7 +186,7 @@ def test_a_long_story_reads_a_bounded_part_and_says_so(monkeypatch: pytest.Monke
 
     assert reads == [(1, 1), (8, 14), (24, 26)]
     assert [one.sequence for one in told.chapters] == [1, 11]
-    assert told.since_then == "Since then at least 6 orders found too few credits; 6 credits short for them."
+    assert told.since_then == "Since then at least 6 orders found too few credits: 6 credits were missing."
     assert not told.complete
 
 

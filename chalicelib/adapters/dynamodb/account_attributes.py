@@ -1,4 +1,4 @@
-"""What an account's item keeps as short texts, its counters, and where the sparse index `by_due` lists the account.
+"""The parts of an account's item that are short texts, its counters, and its place in the sparse index `by_due`.
 
 The texts are short because an account is to stay under 1 KB.
 """
@@ -67,7 +67,7 @@ _KINDS: Final = {code: kind for kind, code in _CODES.items()}
 def lots_text(lots: Lots) -> str:
     """Return lots as one text, such as `mb8owhs0:2s mbjnjgg0:a`: instant in milliseconds and credits, in base 36.
 
-    In digits and JSON, eight lots would take another 200 bytes, and an account's item has 1 KB.
+    As decimal JSON, eight lots would take another 200 bytes, and an account's item must stay under 1 KB.
     """
     return " ".join(f"{_in_base(milliseconds(lot.expires_at))}:{_in_base(lot.credits)}" for lot in lots)
 
@@ -82,7 +82,7 @@ def lots_from(text: str | None) -> Lots:
 
 
 def due_attributes(account: "Account") -> dict[str, Any]:
-    """Return the two attributes by which the index lists an account, none where nothing will fall due."""
+    """Return the two attributes by which the index lists an account, none if nothing will fall due."""
     if account.due_at is None:
         return {}
     return {"due_at": {"S": account.due_at}, "due_shard": {"S": due_partition(account.merchant_id, account.due_at)}}
@@ -238,6 +238,6 @@ def counters_from(text: str) -> dict[Kind, Total]:
 
 
 def _names(kind: Kind) -> tuple[str, str, str]:
-    """Return under which name the map keeps the totals of a kind, and under which the count and the credits there."""
+    """Return the name of a kind's totals in the map, and the names of its count and its credits there."""
     short = _SHORT.get(kind)
     return (short, "n", "c") if short else (kind.transaction_type, *_MEMBERS[kind.direction])

@@ -1,8 +1,8 @@
 """The accounts at zero, low or off, from the sparse index: never a scan (contract, "Low, zero and off lists").
 
-The index holds keys only and follows the table with a little delay, so the accounts themselves are read in
-batches, and accounts that have left the level since are left out. Those that time has brought there, and whose
-transaction is not posted yet, are looked for among what is due.
+The index holds keys only and follows the table with a little delay, so the accounts themselves are read in batches, and
+accounts that have left the level meanwhile are omitted. Accounts that reached the level by time, and whose transaction
+is not posted yet, are found among the due accounts.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -28,7 +28,7 @@ ACCOUNTS_EXAMINED_MAX = 1000
 
 
 class BalanceList(StrEnum):
-    """What the index lists: accounts without credits, with few, and those whose plugin is off."""
+    """What the index lists: accounts without credits, accounts with few credits, and those whose plugin is off."""
 
     ZERO = "zero"
     LOW = "low"
@@ -53,7 +53,7 @@ class BalanceLists:
     def accounts(
         self, level: BalanceList, *, after: MerchantId | None, wanted: int, only: Only | None = None
     ) -> Listed:
-        """Return up to `wanted` accounts of the level after `after`, of them only those that `only` lets pass.
+        """Return up to `wanted` accounts of the level after `after` that `only` accepts.
 
         The order is the index's own and always the same. After `ACCOUNTS_EXAMINED_MAX` accounts the search stops, and
         `Listed.after` is where it would continue.
@@ -88,9 +88,9 @@ class BalanceLists:
     def _indexed(self, level: BalanceList, after: MerchantId | None, size: int) -> Iterator[MerchantId]:
         first = level_shard(after) if after is not None else 0
         for shard in range(first, LEVEL_SHARDS):
-            behind = AccountRow.merchant_id > after if after is not None and shard == first else None
+            after_key = AccountRow.merchant_id > after if after is not None and shard == first else None
             listed = [
-                self._accounts.by_level.query(f"{name}#{shard}", behind, page_size=size) for name in LEVELS_OF[level]
+                self._accounts.by_level.query(f"{name}#{shard}", after_key, page_size=size) for name in LEVELS_OF[level]
             ]
             yield from (MerchantId(row.merchant_id) for row in merge(*listed, key=lambda row: row.merchant_id))
 

@@ -1,4 +1,4 @@
-"""BatchGetItem on one table: a hundred keys a request, and those left unprocessed asked for again."""
+"""BatchGetItem on one table: a hundred keys per request; unprocessed keys are requested again."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -25,10 +25,10 @@ def batch_read(
     component: str = "the ledger",
     **options: Any,
 ) -> Iterator[tuple[Sequence[Item], Sequence[Item]]]:
-    """Yield the keys that a request answered and the items that are there under them; the keys must be distinct.
+    """Yield the keys that a request processed, and the items that exist under them; the keys must be distinct.
 
     Raises:
-        RetryLater: after so many rounds, `component` has left keys unprocessed.
+        RetryLater: after this many rounds, `component` has left keys unprocessed.
     """
     for start in range(0, len(keys), KEYS_MAX):
         asked = keys[start : start + KEYS_MAX]

@@ -1,10 +1,10 @@
 """The counters of all containers in the figures table: each overwrites one item, and a reader adds them up.
 
-The items are slots, so that there are never more of them than containers that live at once. A container takes a free
+The items are slots: there are never more of them than containers that live at the same time. A container takes a free
 slot, or one whose owner has been silent for `SILENT_SECONDS`, and keeps that owner's counters as the slot's `base`:
-they are added exactly once, since the takeover is conditional on the owner's last write. An owner that was only frozen
-finds its slot taken, sees which of its writes was added, and continues in another slot with the rest. Nothing expires,
-nothing is deleted, nothing is scanned.
+they are added exactly once, since the takeover is conditional on the owner's last write. An owner that was only
+suspended finds its slot taken, sees which of its writes was added, and continues in another slot with the rest. Nothing
+expires, nothing is deleted, nothing is scanned.
 """
 
 import json

@@ -29,9 +29,9 @@ class DiscardedLetters:
         self._table = table
 
     def keep(self, letter: Letter, why: Discarded, *, days: int) -> None:
-        """Keep a letter for so many days as it was, with who discarded it, when and why; again replaces it.
+        """Keep a letter unchanged for this many days, with who discarded it, when and why; a second call replaces it.
 
-        Only a body that no item can hold is cut, and marked so.
+        Only a body that does not fit into an item is cut, and marked as cut.
         """
         kept = DeadLetter.of(letter, most=None, discarded=why).cut_to(BODY_BYTES_MAX)
         item = {
@@ -50,7 +50,7 @@ class DiscardedLetters:
         return DeadLetter.model_validate_json(item["letter"]["S"]) if item and "letter" in item else None
 
     def forget(self, letter: Letter) -> None:
-        """Take back that a letter was discarded, if that is kept."""
+        """Delete the record that a letter was discarded, if there is one."""
         key = f"{_DISCARDED}{letter.letter_id}"
         emptied = {"id": {"S": key}, **_until(letter.parked_at, days=0)}
         with transient_faults("the figures"), suppress(self._client.exceptions.ConditionalCheckFailedException):

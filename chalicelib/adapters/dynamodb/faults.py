@@ -65,7 +65,7 @@ def pages(ask: Callable[..., Mapping[str, Any]], **request: Any) -> Iterator[Map
 
 @contextmanager
 def transient_faults(component: str = "the ledger") -> Iterator[None]:
-    """Raise `RetryLater` for transient faults of what is asked inside, as `raise_if_transient` does."""
+    """Raise `RetryLater` for transient faults inside the context, as `raise_if_transient` does."""
     try:
         yield
     except (ClientError, BotoCoreError) as error:

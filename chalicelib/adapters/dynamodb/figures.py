@@ -42,7 +42,7 @@ class DynamoDBFigures:
         return found
 
     def count(self, bucket: int, changes: Sequence[FiguresChange]) -> bool:
-        """Write the merchants' items and add to the bucket's sums in one TransactWriteItems, or nothing of it."""
+        """Write the merchants' items and add to the bucket's sums in one TransactWriteItems, or do neither."""
         actions = [self._counted_action(change) for change in changes]
         if sums := _attributes(total(change.difference for change in changes)):
             actions.append(self._sums_action(bucket, sums))
@@ -63,7 +63,7 @@ class DynamoDBFigures:
         return total(_figures_from(item) for item in self.read([f"{_BUCKET}{number}" for number in range(BUCKETS)]))
 
     def read(self, keys: Sequence[str]) -> list[Item]:
-        """Return the items that there are under these keys, read consistently."""
+        """Return the items that exist under these keys, read consistently."""
         wanted = [{"id": {"S": key}} for key in keys]
         with transient_faults():
             answers = batch_read(self._client, self._table, wanted, component="the figures", ConsistentRead=True)

@@ -1,4 +1,4 @@
-"""Everything in /metrics, read in one go: the fleet's figures, all containers' counters, the marks of other parts."""
+"""Everything in /metrics, read together: the fleet's figures, all containers' counters, the marks of other parts."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -60,7 +60,7 @@ class BridgeView:
 
     @classmethod
     def of(cls, heartbeat: Mapping[str, Any] | None) -> Self:
-        """Return the content of the heartbeat's item; nothing from an item of another version of the bridge."""
+        """Return the content of the heartbeat's item; empty for an item of another version of the bridge."""
         try:
             look = json.loads(heartbeat["look"]["S"]) if heartbeat and "look" in heartbeat else {}
             return cls(
@@ -117,7 +117,7 @@ class FleetReader:
         return Fleet(figures=self.figures(), counters=self._counters.sums(), marks=self.marks())
 
     def _due(self) -> Iterator[Figures]:
-        """Yield by what the accounts that are due differ from what was counted of them."""
+        """Yield the difference between each due account and its counted figures."""
         merchants = self._pending.merchants()
         if not merchants:
             return
@@ -143,7 +143,7 @@ class FleetReader:
         )
 
     def balances(self) -> dict[MerchantId, int] | None:
-        """Return the balance of every merchant, None where there are too many to be served one by one."""
+        """Return the balance of every merchant, None if there are too many for metrics per merchant."""
         found: dict[MerchantId, int] = {}
         asked = {"TableName": self._credits_table, "ProjectionExpression": "merchant_id, balance"}
         for page in pages(self._client.scan, **asked):

@@ -1,4 +1,4 @@
-"""The items of guards: they lie in the transactions table and name a transaction there (contract, section 13)."""
+"""The items of guards, which are in the transactions table and name a transaction there (contract, section 13)."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -12,7 +12,7 @@ GUARD_VERSION: Final = 2
 
 
 def guard_item(guard: Guard) -> Item:
-    """Return a guard as an item: without a sequence, it is in no index, and no reader of histories meets it."""
+    """Return a guard as an item: without a sequence, it is in no index, so no reader of histories gets it."""
     return {
         "transaction_id": {"S": guard.transaction_id},
         "merchant_id": {"S": guard.merchant_id},

@@ -1,8 +1,8 @@
 """How accounts and transactions are stored in DynamoDB: plain readers and writers of the low-level item.
 
-Attribute names are the API's. What is zero, absent or derivable is left out, so that an account and an
-order's transaction stay under 1 KB, one write unit each (decision 0002). The models of the tables
-(models.py) describe the same items for reading; a contract test holds the two together.
+Attribute names are the API's. Values that are zero, absent or derivable are omitted, so that an account and an order's
+transaction stay under 1 KB, one write unit each (decision 0002). The models of the tables (models.py) describe the same
+items for reading; a contract test holds the two together.
 """
 
 from collections.abc import Callable, Mapping
@@ -135,7 +135,7 @@ def _of_time(account: Account) -> Item:
 
 
 def _timed(account: Account) -> bool:
-    """Return whether the account has anything that a release from before section 16 would lose with its next write."""
+    """Return whether the account has an attribute that releases before section 16 would lose with their next write."""
     if account.lots or account.due_at is not None or account.alerts is not None or account.grace is not None:
         return True
     return account.grace_terms is not None or account.freeze is not None or Kind.EXPIRY in account.totals
@@ -275,7 +275,7 @@ def _closure_from(item: Mapping[str, Any]) -> Closure | None:
 def _known_form(
     item: Mapping[str, Any], known: int, read: Callable[[Mapping[str, Any]], _Read], *, answering: bool
 ) -> _Read:
-    """Read an item, unless it is of a newer form: what was written over it might lose what this release cannot see."""
+    """Read an item, unless it has a newer form: a write of this release could lose attributes that it does not know."""
     newer = is_newer(item, known)
     if newer and not answering:
         raise NewerForm

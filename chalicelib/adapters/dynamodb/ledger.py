@@ -65,7 +65,7 @@ class DynamoDBLedger:
     def read(self, merchants: Iterable[MerchantId], transactions: Iterable[TransactionId]) -> Known:
         """Return the accounts and transactions, read consistently, 100 of both together in a request.
 
-        A guard whose transaction is not there is unreadable: a restore has torn the two apart.
+        A guard whose transaction is missing, after a restore, counts as unreadable.
         """
         keys: list[tuple[str, str, str]] = [
             (self._credits_table, "merchant_id", key) for key in dict.fromkeys(merchants)
@@ -101,7 +101,7 @@ class DynamoDBLedger:
         return Known(accounts=accounts, transactions=found, guards=guards, unreadable=unreadable)
 
     def commit(self, commit: Commit) -> Committed | Refused:
-        """Write all of `commit` in one TransactWriteItems, or nothing of it."""
+        """Write all of `commit` in one TransactWriteItems, or nothing."""
         actions = [self._account_action(commit)] if commit.writes_account else []
         actions += [self._new_item(transaction_item(transaction)) for transaction in commit.transactions]
         actions += [self._new_item(guard_item(guard)) for guard in commit.guards]
@@ -204,8 +204,8 @@ class DynamoDBLedger:
 def _refusal(commit: Commit, reasons: Sequence[Mapping[str, Any]]) -> Refused:
     """Read the cancellation, whose reasons come in the order of the request: account, transactions, guards, tallies.
 
-    There may be several reasons, and each is read for itself. Only a failed condition proves a lost race or a
-    duplicate, and it brings the item that is there; a conflict proves nothing (infra/docs/traps.md).
+    There may be several reasons, and each is read separately. Only a failed condition proves a lost race or a
+    duplicate, and it returns the existing item; a conflict proves nothing (infra/docs/traps.md).
     """
     codes = {reason.get("Code") for reason in reasons}
     transient = codes & TRANSIENT

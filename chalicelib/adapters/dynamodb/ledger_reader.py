@@ -1,6 +1,6 @@
 """The ledger read from end to end, for those who check it: pages of accounts, and every transaction of a merchant.
 
-Through the botocore client, because items changed by hand must be readable too, whatever they became; and eventually
+It uses the botocore client, because items changed by hand must be readable too, whatever their content; and eventually
 consistent, at half the price: a finding is confirmed by a second read before it is reported.
 """
 
@@ -15,7 +15,7 @@ from chalicelib.adapters.dynamodb.crossings import crossings_from
 from chalicelib.adapters.dynamodb.faults import pages, transient_faults
 from chalicelib.adapters.dynamodb.items import account_from, level, transaction_from
 from chalicelib.domain.errors import NewerForm
-from chalicelib.domain.findings import Unreadable, UnreadableAccount
+from chalicelib.domain.findings import UnreadableAccount, UnreadableTransaction
 from chalicelib.domain.ids import MerchantId, TransactionId
 from chalicelib.domain.ledger import Account
 from chalicelib.domain.transactions import Transaction
@@ -41,9 +41,9 @@ class DynamoDBLedgerReader:
 
     def accounts(self, after: MerchantId | None) -> AccountsPage:
         """Return the next accounts: a page of a scan."""
-        behind: dict[str, Any] = {"ExclusiveStartKey": {"merchant_id": {"S": after}}} if after else {}
+        start: dict[str, Any] = {"ExclusiveStartKey": {"merchant_id": {"S": after}}} if after else {}
         with transient_faults():
-            page = self._client.scan(TableName=self._credits_table, Limit=ACCOUNTS_PAGE, **behind)
+            page = self._client.scan(TableName=self._credits_table, Limit=ACCOUNTS_PAGE, **start)
         last = page.get("LastEvaluatedKey")
         return AccountsPage(
             accounts=tuple(_snapshot(item) for item in page["Items"]),
@@ -59,14 +59,14 @@ class DynamoDBLedgerReader:
 
     def merchants(self, after: str | None) -> MerchantsPage:
         """Return the merchants of the next transactions: one page of a scan of the index, merchant by merchant."""
-        behind: dict[str, Any] = {"ExclusiveStartKey": json.loads(after)} if after else {}
+        start: dict[str, Any] = {"ExclusiveStartKey": json.loads(after)} if after else {}
         with transient_faults():
             page = self._client.scan(
                 TableName=self._transactions_table,
                 IndexName="by_merchant",
                 ProjectionExpression="merchant_id",
                 Limit=TRANSACTIONS_PAGE,
-                **behind,
+                **start,
             )
         merchants = dict.fromkeys(MerchantId(item["merchant_id"]["S"]) for item in page["Items"])
         last = page.get("LastEvaluatedKey")
@@ -87,7 +87,7 @@ class DynamoDBLedgerReader:
 
     def transactions(
         self, merchant_id: MerchantId, lowest: int, highest: int | None
-    ) -> Iterator[Sequence[Transaction | Unreadable]]:
+    ) -> Iterator[Sequence[Transaction | UnreadableTransaction]]:
         """Yield the transactions of these sequences, up to a megabyte in a page."""
         for page in pages(
             self._client.query,
@@ -134,11 +134,11 @@ def _misdue(item: Mapping[str, Any], account: Account) -> str | None:
     return f"the account is listed as due at {listed or 'no time'}, it belongs at {right or 'none'}"
 
 
-def _transaction(item: Mapping[str, Any]) -> Transaction | Unreadable:
+def _transaction(item: Mapping[str, Any]) -> Transaction | UnreadableTransaction:
     try:
         return transaction_from(item)
     except Exception as error:  # noqa: BLE001 - the same
-        return Unreadable(
+        return UnreadableTransaction(
             transaction_id=TransactionId(item["transaction_id"]["S"]),
             # A key of the index: it is there, and a number.
             sequence=int(float(item["sequence"]["N"])),

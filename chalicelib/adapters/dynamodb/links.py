@@ -7,8 +7,8 @@
     name "word:{label's end}#{name}"  merchant_id, kind "word"          a label from one of its words on, for searches
 
 A name, its merchant's row and its label's words are one write. A link is never moved: the condition of each write is
-that the name belongs to nobody, or to this merchant. A write that takes words out knows the label that they are of: its
-condition names that label, and a refusal brings the one that is there.
+that the name belongs to nobody, or to this merchant. A write that removes words has the label of these words in its
+condition, and a refusal returns the present label.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -197,7 +197,7 @@ class DynamoDBLinks:
         return [*gone, *({"Update": {"TableName": self._table, "Key": _key(word), **wanted}} for word in words)]
 
     def _relabelled(self, link: Link, writes: Callable[[str], list[Any]], *, known: str) -> Mapping[str, Any] | None:
-        """Write what follows from the label that is there, at first taken for `known`; return as `_written` does."""
+        """Write what follows from the present label, first assumed to be `known`; return as `_written` does."""
         for _ in range(LABEL_TRIES_MAX):
             found = self._written(writes(known))
             if found is None or _owner(found) != link.merchant_id:
@@ -227,7 +227,7 @@ class DynamoDBLinks:
 
 
 def _owner(found: Mapping[str, Any]) -> MerchantId:
-    """Return whose a name is, "" for nobody's."""
+    """Return the merchant of a name, "" if it has none."""
     return MerchantId(found.get("merchant_id", {"S": ""})["S"])
 
 

@@ -1,6 +1,6 @@
 """The two tables as PynamoDB models: what an item holds, for reading.
 
-Writing goes through `items` and the botocore client (decision 0008); a contract test holds that both speak of the same
+Writing goes through `items` and the botocore client (decision 0008); a contract test checks that both describe the same
 items. `bound` gives a model its table.
 """
 

@@ -110,11 +110,11 @@ def _kept(item: Mapping[str, Any]) -> MonthKept:
 
 def _closing(item: Mapping[str, Any]) -> Closing | None:
     totals = {}
-    for name, said in item["totals"]["M"].items():
+    for name, value in item["totals"]["M"].items():
         if name not in Kind.__members__:
             # A newer release counted a kind that this one does not know.
             return None
-        count, moved = said["S"].split(" ")
+        count, moved = value["S"].split(" ")
         totals[Kind[name]] = Total(count=int(count), credits=int(moved))
     return Closing(
         sequence=int(item["sequence"]["N"]),

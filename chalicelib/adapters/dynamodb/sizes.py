@@ -5,7 +5,7 @@ from math import ceil
 from typing import Any
 
 WRITE_UNIT_BYTES = 1024
-"""A write of an item costs a unit for each of so many bytes, or a part of them."""
+"""A write of an item costs one unit per this many bytes, rounded up."""
 _CONTAINER_BYTES = 3
 """Bytes of a map or list beside its members, each of which takes one byte more."""
 

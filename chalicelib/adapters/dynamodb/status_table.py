@@ -1,6 +1,6 @@
 """Plugin statuses from the credits table: eventually consistent reads of a few attributes.
 
-An account that cannot be read is omitted from the result; one that does not exist is None in it.
+An account that cannot be read is missing in the result; one that does not exist is None.
 """
 
 from datetime import datetime

@@ -41,7 +41,7 @@ class RedisConnection:
         """Take the server's address, `redis://…` or `rediss://…`.
 
         Raises:
-            SettingError: it is no such address.
+            SettingError: it is not such an address.
         """
         try:
             ConnectionPool.from_url(url)
@@ -85,7 +85,7 @@ class RedisConnection:
         return box
 
     def _is_back(self, rests_until: float) -> bool:
-        """Return whether Redis works again; starts a try in the background when it is time."""
+        """Return whether Redis works again; starts an attempt in the background when it is time."""
         if time.monotonic() < rests_until:
             return False
         if self._probe is None:

@@ -1,9 +1,9 @@
 """The last known plugin statuses of all containers, in Redis (contract, section 6): one text a merchant.
 
-`12 enabled 2025-06-01T12:00:00.000Z`: the account's version, its status, and when that was last known to hold. Only a
-newer version replaces it, or the same one seen again later, so that the order of writes does not matter. A reader
-computes its age from that time; Redis drops it when it is too old to be of use. A second time, if there is
-one, is when time alone may change the status: Redis drops it then at the latest.
+`12 enabled 2025-06-01T12:00:00.000Z`: the account's version, its status, and when that was last known to be true. Only
+a newer version replaces it, or the same one seen again later, so that the order of writes does not matter. A reader
+computes its age from that time; Redis drops it when it is too old to be of use. A second time, if there is one, is when
+time alone may change the status: Redis drops it then at the latest.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -90,7 +90,7 @@ class RedisStatuses:
     def learn(self, accounts: Iterable[Account]) -> None:
         """Write the statuses of these accounts, in any order; nothing where Redis fails.
 
-        For the stream. A record replayed late has only the knowledge of the time when it was written.
+        For the stream. A record that is replayed late counts as known at the time when it was written.
         """
         now = self._clock()
         at = instant(now)
@@ -152,7 +152,7 @@ def _word(status: KnownStatus) -> str:
 
 
 def _status(held: bytes | None) -> KnownStatus | None:
-    """Return the status in a text of Redis; None for none and for one that is not ours."""
+    """Return the status in a text from Redis, None if there is no text or it has another form."""
     if held is None:
         return None
     try:

@@ -5,7 +5,7 @@ from chalicelib.contracts.api.model import Model
 
 
 class Waiting(Model):
-    """Messages of a queue: those that wait, and those that a function has at the moment or has put off."""
+    """Messages of a queue: those that wait, and those that a function is processing or has delayed."""
 
     waiting: int
     under_way: int
@@ -25,7 +25,7 @@ class ThresholdEvent(Model):
 
 
 class Activity(Model):
-    """The latest figures. What is counted is counted since the beginning: the difference of two answers is a rate."""
+    """The latest figures. Counters count since the beginning: the difference of two answers is a rate."""
 
     as_of: str
     fleet: FleetStatus

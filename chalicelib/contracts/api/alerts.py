@@ -1,4 +1,4 @@
-"""An account's levels, grace and freeze, as answers have them (contract, sections 16 and 17)."""
+"""An account's levels, grace and freeze in answers (contract, sections 16 and 17)."""
 
 from typing import Self
 
@@ -18,9 +18,9 @@ class WatchedLevel(Model):
 
 
 class Levels(Model):
-    """The levels in force at the account's last write; `own` tells that an admin set them for it.
+    """The levels in force at the account's last write; `own`: an admin set them for it.
 
-    `percent_of` is the balance of which levels in percent are a share, None if there are none.
+    `percent_of` is the balance of which levels in percent are shares, None without such levels.
     """
 
     own: bool

@@ -79,7 +79,7 @@ class PluginStatus(Model):
 
 
 class StatusWithDays(PluginStatus):
-    """The same, with how long the credits last, for a page that asks and may know (contract, section 16)."""
+    """The same, with how long the credits last, for a page that may show it (contract, section 16)."""
 
     days_left: int | None
 
@@ -100,7 +100,7 @@ class AccountStatus(Model):
 
 
 class Total(Model):
-    """Transactions of one type: how many each way, and the credits they moved, unsigned."""
+    """Transactions of one type: how many in each direction, and the credits they moved, unsigned."""
 
     increases: int = 0
     decreases: int = 0
@@ -298,7 +298,7 @@ def listing_text(
 
 
 def totals_by_type(totals: Mapping[Kind, transactions.Total]) -> dict[str, Total]:
-    """Return totals of kinds as answers have them: by transaction type, each with both of its directions."""
+    """Return totals in the form of answers: by transaction type, each with both directions."""
     members: dict[str, dict[str, int]] = {}
     for kind, total in totals.items():
         counted, moved = (

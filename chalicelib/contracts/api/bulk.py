@@ -38,7 +38,7 @@ class Bad(Model):
 class Plan(Model):
     """What a file of adjustments would do. `batch_credits` are all credits that it moves, unsigned.
 
-    `needs_confirming` tells that another admin has to ask for the same before anything of it counts.
+    `needs_confirming`: another admin has to ask for the same before any row counts.
     """
 
     batch: str
@@ -83,7 +83,7 @@ class WaitingAdjustment(Model):
 
 
 class WaitingAdjustments(Model):
-    """What waits, the oldest first; `more` tells that there is more than is listed."""
+    """The waiting adjustments, the oldest first; `more`: not all are listed."""
 
     waiting: list[WaitingAdjustment]
     more: bool

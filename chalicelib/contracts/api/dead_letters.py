@@ -55,7 +55,7 @@ class LetterGroup(Model):
 
 
 class DeadLetter(Model):
-    """A parked message: why it is there, where it came from, and what it says."""
+    """A parked message: why it is parked, where it came from, and its content."""
 
     id: str
     parking: str
@@ -109,7 +109,7 @@ class DeadLetter(Model):
 
 
 def letter_action(did: Did, letter: DeadLetter, *, admin_id: str, time: Instant) -> Action:
-    """Return that an admin retried or discarded a letter; a discarded letter names its admin and time itself."""
+    """Return the action of retrying or discarding a letter; a discarded letter has its own admin and time."""
     # A sender may have written anything where its type should be, and what is noted stays for ever.
     named = letter.parking != Parking.INBOX or letter.event_type in INBOUND
     details: dict[str, str | int | None] = {
@@ -126,7 +126,7 @@ def letter_action(did: Did, letter: DeadLetter, *, admin_id: str, time: Instant)
 
 
 def discard_reason(request: object) -> str:
-    """Return why a letter is discarded; raises `Rejected` where the request does not say."""
+    """Return why a letter is discarded; raises `Rejected` if the request has no reason."""
     return validated(DiscardRequest, request).reason
 
 
@@ -158,5 +158,5 @@ def _short(text: str, *, most: int = TEXT_LENGTH_MAX) -> str:
 
 
 def _encodable(text: str) -> str:
-    """Return `text` with `?` for what UTF-8 cannot write, half a character of UTF-16: no queue takes it, some do."""
+    """Return `text` with `?` for halves of UTF-16 pairs, which UTF-8 cannot encode."""
     return text.encode(errors="replace").decode()

@@ -29,7 +29,7 @@ class Health(Model):
 
 
 class Component(Model):
-    """One component: `latency_ms` is what asking it took, `detail` says what is wrong or unknown."""
+    """One component: `latency_ms` is the time of its check, `detail` what is wrong or unknown."""
 
     status: State
     latency_ms: float
@@ -37,7 +37,7 @@ class Component(Model):
 
 
 class DetailedHealth(Model):
-    """Each component that the service rests on."""
+    """Each component on which the service depends."""
 
     status: Overall
     service: str

@@ -1,4 +1,4 @@
-"""Credits that lapse, as the API answers them (contract, section 16)."""
+"""Credits that lapse, in answers (contract, section 16)."""
 
 from chalicelib.contracts.api.model import Model
 

@@ -4,9 +4,9 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Model(BaseModel):
-    """A part of an answer: it never changes, and has no field but those declared.
+    """A part of an answer: immutable, with the declared fields only.
 
-    What has attributes of the same names, such as a dataclass of the domain, validates as one.
+    An object with attributes of the same names, such as a dataclass of the domain, is accepted as input.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", from_attributes=True)

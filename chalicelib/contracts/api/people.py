@@ -1,4 +1,4 @@
-"""What people look at: days of an account and of the fleet, and what admins did (contract, section 6)."""
+"""Days of an account and of the fleet, and what admins did, in answers (contract, section 6)."""
 
 from typing import Self
 

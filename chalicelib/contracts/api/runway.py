@@ -1,4 +1,4 @@
-"""How long an account's credits last, as answers have it (contract, section 16, "Runway")."""
+"""How long an account's credits last, in answers (contract, section 16, "Runway")."""
 
 from typing import Self
 
@@ -10,7 +10,7 @@ from chalicelib.domain.ledger import Account
 
 
 class Runway(Model):
-    """How long the credits last if orders go on using as many a day.
+    """How long the credits last if orders use the same number per day.
 
     `days_left` and `empty_on` are null if that is more than ten years.
     """

@@ -1,4 +1,4 @@
-"""Movements in sentences, as a story tells them and support reads them to a shop."""
+"""Movements as sentences, for a story that support can read to a shop."""
 
 from collections.abc import Mapping
 
@@ -40,7 +40,7 @@ def movement_sentence(transaction: Transaction) -> str:
         return _freeze(transaction)
     if transaction.shortfall:
         asked = credits_text(transaction.requested)
-        return f"{_subject(transaction)} asked for {asked} and found {abs(transaction.amount)}."
+        return f"{_subject(transaction)} asked for {asked} and got {abs(transaction.amount)}."
     reason = transaction.metadata.get("reason")
     return f"{_subject(transaction)} {_VERBS[transaction.kind]} {moved}{f': {reason}' if reason else ''}."
 
@@ -78,13 +78,13 @@ def _edit(transaction: Transaction) -> str:
     if "total" in metadata:
         beginning += f"its total is {total} now, "
     if transaction.shortfall:
-        return f"{beginning}it asked for {credits_text(transaction.requested)} and found {abs(transaction.amount)}."
+        return f"{beginning}it asked for {credits_text(transaction.requested)} and got {abs(transaction.amount)}."
     more, done = _EDITED[Policy.parse(str(metadata["policy"])).direction, transaction.kind]
     return f"{beginning}{credits_text(abs(transaction.amount), more)} {done}."
 
 
 def _went_back(transaction: Transaction) -> str:
-    """Return what a transaction of a payment that went back was, or of what is owed for it, in a sentence."""
+    """Return the sentence of a reversal, a returned reversal or a repayment of debt."""
     moved = credits_text(abs(transaction.amount))
     if transaction.kind is Kind.DEBT_REPAID:
         return f"Of it, {moved} paid what was owed."
@@ -116,5 +116,5 @@ def _subject(transaction: Transaction) -> str:
 
 
 def credits_text(number: int, more: str = "") -> str:
-    """Return a number of credits in words, with `more` between the two."""
+    """Return a number of credits as text, with `more` between number and word."""
     return f"{number} {more}{'credit' if number == 1 else 'credits'}"

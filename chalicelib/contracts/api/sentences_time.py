@@ -1,4 +1,4 @@
-"""Sentences about levels and grace, for whoever reads why a plugin is on or off."""
+"""Sentences about levels and grace, for the story of why a plugin is on or off."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -28,7 +28,7 @@ def level_sentence(details: Mapping[str, str | int]) -> str:
 
 
 def grace_sentence(details: Mapping[str, str | int]) -> str:
-    """Return that a grace keeps the plugin on, and how far."""
+    """Return the sentence that a grace keeps the plugin on, with its limits."""
     limits = [f"until {details['ends_at']}"] if "ends_at" in details else []
     limits += [f"until {credits_text(int(details['credits']))} are owed"] if "credits" in details else []
     first = ", whichever comes first" if len(limits) > 1 else ""

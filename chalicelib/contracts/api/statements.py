@@ -8,7 +8,7 @@ from chalicelib.domain import statements
 
 
 class Closing(Model):
-    """What the account had come to: the balance, and the newest transaction's place in the chain."""
+    """The account at one time: the balance, and the newest transaction's place in the chain."""
 
     balance: int
     sequence: int

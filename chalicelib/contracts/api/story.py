@@ -28,7 +28,7 @@ SOURCE = (
 )
 
 
-class Said(Model):
+class StoryEvent(Model):
     """An event that a chapter published.
 
     `event_id` is null where a changed threshold caused it: that id counts the account's writes, which no transaction
@@ -46,14 +46,14 @@ class Said(Model):
 
 
 class Chapter(Model):
-    """A moment that mattered; `transaction_id` and `sequence` are null where no movement caused it."""
+    """An important moment; `transaction_id` and `sequence` are null if no movement caused it."""
 
     time: str
     transaction_id: str | None
     sequence: int | None
     balance: int
     sentence: str
-    events: list[Said]
+    events: list[StoryEvent]
 
 
 class Story(Model):
@@ -111,7 +111,7 @@ def _because(account: Account, decided: Transaction | None) -> str:
 
 
 def _remedy(account: Account) -> str | None:
-    """Return what switches the plugin on again, or keeps it on without credits; None where it is on by credits."""
+    """Return what switches the plugin on again, or keeps it on without credits; None if credits keep it on."""
     if account.enabled and account.grace is not None and account.in_grace:
         limits = {"ends_at": account.grace.until, "credits": account.grace.credits}
         sentence = grace_sentence({name: limit for name, limit in limits.items() if limit})
@@ -162,7 +162,7 @@ def _consequence(crossing: Crossing) -> str:
 
 
 def _chapter(previous: Transaction | None, transaction: Transaction, *, decides: bool) -> Chapter | None:
-    """Return the chapter of a transaction, None for one of the many that matter to no status, threshold or debt."""
+    """Return the chapter of a transaction, None if it affects no status, threshold or debt."""
     known = previous if previous is not None and previous.sequence == transaction.sequence - 1 else None
     derived = derived_crossings(transaction, before=known)
     changed = _threshold_moved(
@@ -201,7 +201,7 @@ def _chapter(previous: Transaction | None, transaction: Transaction, *, decides:
         sequence=transaction.sequence,
         balance=transaction.balance_after,
         sentence=" ".join(sentences),
-        events=[Said.of(event) for event in ([published] if published else []) + events],
+        events=[StoryEvent.of(event) for event in ([published] if published else []) + events],
     )
 
 
@@ -241,14 +241,15 @@ def _threshold_changed(account: Account, newest: Transaction | None) -> list[Cha
             balance=account.balance,
             sentence=" ".join([*sentences, *map(_consequence, crossed)]),
             events=[
-                Said.of(crossing_event(account.merchant_id, crossing, version=account.version)) for crossing in crossed
+                StoryEvent.of(crossing_event(account.merchant_id, crossing, version=account.version))
+                for crossing in crossed
             ],
         )
     ]
 
 
 def _since_then(account: Account, decided: Transaction | None, excerpt: Excerpt) -> str | None:
-    """Return the shortfall of orders since the plugin went off, None where it is on or nothing was short."""
+    """Return the sentence about the shortfall since the plugin went off, None if it is on or there is none."""
     if account.enabled or decided is None:
         return None
     later = [
@@ -262,8 +263,9 @@ def _since_then(account: Account, decided: Transaction | None, excerpt: Excerpt)
     missing = sum(transaction.shortfall for transaction in later)
     # An order and its edits are one order.
     number = len({transaction.reference_id for transaction in later})
-    orders, them = ("order", "it") if number == 1 else ("orders", "them")
-    return f"Since then {at_least}{number} {orders} found too few credits; {credits_text(missing)} short for {them}."
+    orders = "order" if number == 1 else "orders"
+    lacked = "was missing" if missing == 1 else "were missing"
+    return f"Since then {at_least}{number} {orders} found too few credits: {credits_text(missing)} {lacked}."
 
 
 def _is_whole(excerpt: Excerpt, decided: Transaction, account: Account) -> bool:

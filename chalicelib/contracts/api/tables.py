@@ -2,7 +2,7 @@
 
 CSV is RFC 4180 in UTF-8: a heading, `extra_metadata` and `drawn` as JSON, null as an empty cell. A text that a
 spreadsheet would run (`=`, `+`, `-`, `@`, a tab or a carriage return first) has an apostrophe before it, and so has one
-that begins with an apostrophe: whoever reads it back takes one away.
+that begins with an apostrophe: a reader of the file removes one.
 """
 
 import csv

@@ -1,4 +1,4 @@
-"""What is answered about webhooks and links (contract, section 15)."""
+"""Answers about webhooks and links (contract, section 15)."""
 
 from chalicelib.contracts.api.model import Model
 from chalicelib.domain.links import LinkKind
@@ -35,6 +35,6 @@ class MerchantNames(Model):
 
 
 class NamesBatch(Model):
-    """The names of merchants, by merchant id; who has none is left out."""
+    """The names of merchants, by merchant id; merchants without a name are omitted."""
 
     names: dict[str, MerchantNames]

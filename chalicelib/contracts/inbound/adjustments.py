@@ -1,4 +1,4 @@
-"""What admins ask of an account, adjustments and thresholds, and how a refusal is answered.
+"""The requests of admins, adjustments and thresholds, and the answer to a refused one.
 
 Contract, sections 6 and 7.
 """
@@ -36,10 +36,10 @@ class ThresholdRequest(BaseModel):
 
 
 def adjustment(request: Any) -> tuple[FixedMovement, AdjustmentRequest]:
-    """Return the movement that an admin asks for, and the request itself.
+    """Return the movement that an admin asks for, and the checked request.
 
     Raises:
-        Rejected: the request lacks something or holds something wrong; `field` names the first.
+        Rejected: a field is missing or invalid; `field` names the first.
     """
     if not isinstance(request, dict):
         raise Rejected(Code.FIELD_INVALID, "an adjustment is an object")
@@ -55,6 +55,6 @@ def adjustment(request: Any) -> tuple[FixedMovement, AdjustmentRequest]:
 
 
 def refusal(error: CreditsError) -> dict[str, Any]:
-    """Return how a request that changed nothing is answered, in the platform's error shape."""
+    """Return the answer to a refused request, in the platform's error shape."""
     details = {"field": error.field} if error.field else {}
     return {"error": {"code": error.code, "message": error.message, "details": details}}

@@ -1,10 +1,10 @@
 """The envelope around an event in, as the queue brings it (contract, section 4, "Envelope").
 
-A body is an EventBridge envelope, the platform's envelope, or a CloudEvent in structured mode. What the first and the
-last hold is the platform's envelope or the bare payload. One from NATS may be the bare payload too: its subject is its
-type, and no body may claim another (contract, section 11).
+A body is an EventBridge envelope, the platform's envelope, or a CloudEvent in structured mode. An EventBridge envelope
+and a CloudEvent contain the platform's envelope or the bare payload. A body from NATS may be the bare payload too: its
+subject is its type, and no body may have another one (contract, section 11).
 
-What moves nothing never stops a movement: see `values`. The payload is strict.
+Fields that move nothing never stop a movement: see `values`. The payload is strict.
 """
 
 from collections.abc import Mapping
@@ -39,7 +39,7 @@ _OWN_CODES = frozenset(Code)
 
 
 class Envelope(BaseModel):
-    """The platform's envelope, as far as it matters: the rest of it is dropped unread."""
+    """The fields of the platform's envelope that matter; the others are dropped unread."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -53,12 +53,12 @@ class Envelope(BaseModel):
 
     @property
     def time(self) -> Instant | None:
-        """When the fact happened, by its sender."""
+        """When the fact happened, according to its sender."""
         return self.timestamp or self.occurred_at
 
     @property
     def renewal_key(self) -> str | None:
-        """The key as the name of a renewal, None where it is none: publishers make it the delivery's id by default."""
+        """The key as the name of a renewal; None if it equals the event id, as many publishers set it by default."""
         return None if self.idempotency_key == self.event_id else self.idempotency_key
 
 
@@ -69,14 +69,14 @@ _BINDING: Final = frozenset({"event_type", "detail-type", "type"})
 def read_envelope(
     body: str, *, reading: Reading, subject: str | None = None, headers: Mapping[str, str] | None = None
 ) -> Envelope:
-    """Return the envelope of a message body, which has the type `subject` where it came over NATS.
+    """Return the envelope of a message body, whose type is `subject` if it came over NATS.
 
-    `headers` are those of a CloudEvent in binary mode, by their names without `ce-`: they speak where the body does
-    not. `reading` learns which fields were dropped.
+    `headers` are those of a CloudEvent in binary mode, by their names without `ce-`: they count if the body lacks the
+    field. `reading` collects the dropped fields.
 
     Raises:
-        Rejected: the body is not JSON, names a field twice, holds two envelopes or types at once, lacks
-            what an envelope needs or has a type that is not its subject; `field` names the first field at fault.
+        Rejected: the body is not JSON, names a field twice, holds two envelopes or types at once, lacks a required
+        field or has another type than its subject; `field` names the first field at fault.
     """
     fields = _present(read_object(body))
     if "detail" in fields or "detail-type" in fields:
@@ -85,8 +85,8 @@ def read_envelope(
         field, envelope = "type", _from_cloud_event(fields, reading, prefix="")
     elif subject is not None and fields.get("event_type", subject) == subject:
         attributes = headers or {}
-        said = _of_merchant(fields, attributes.get("subject"))
-        field, envelope = "event_type", _under(subject, said, reading, prefix="", named=_named(attributes))
+        payload = _of_merchant(fields, attributes.get("subject"))
+        field, envelope = "event_type", _under(subject, payload, reading, prefix="", named=_named(attributes))
     else:
         field, envelope = "event_type", _from_platform(fields, reading, prefix="")
     if subject not in (None, envelope.event_type):
@@ -97,10 +97,10 @@ def read_envelope(
 
 
 def validated(model: type[ModelT], value: Any, *, prefix: str = "", reading: Reading | None = None) -> ModelT:
-    """Return a value as the model has it; `prefix` is its path, with a point after it, for the field at fault.
+    """Return a value checked by the model; `prefix` is its path with a dot at the end, for the field at fault.
 
     Raises:
-        Rejected: it lacks something or holds something wrong; `field` names the first.
+        Rejected: a field is missing or invalid; `field` names the first.
     """
     try:
         return model.model_validate(value, context=reading)
@@ -109,7 +109,7 @@ def validated(model: type[ModelT], value: Any, *, prefix: str = "", reading: Rea
 
 
 def rejected(error: ValidationError, *, prefix: str = "") -> Rejected:
-    """Return the first fault that a model found as the reason to reject, without the value at fault."""
+    """Return the first fault that a model found as a rejection, without the invalid value."""
     first = error.errors(include_url=False, include_input=False)[0]
     field = prefix + ".".join(str(part) for part in first["loc"])
     if first["type"] == "missing":
@@ -148,7 +148,7 @@ def _is_cloud_event(fields: Mapping[str, Any]) -> bool:
 def _from_cloud_event(
     fields: Mapping[str, Any], reading: Reading, *, prefix: str, under: str | None = None, time: object = None
 ) -> Envelope:
-    """Return the envelope of a CloudEvent 1.0 in structured mode; `under` is the type of what it came in."""
+    """Return the envelope of a CloudEvent 1.0 in structured mode; `under` is the type of its outer envelope."""
     event_type, data = fields["type"], fields.get("data")
     if not isinstance(event_type, str):
         raise Rejected(Code.FIELD_INVALID, f"{prefix}type: a type is a text", field=f"{prefix}type")
@@ -166,7 +166,7 @@ def _from_cloud_event(
 
 
 def _named(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return what the attributes of a CloudEvent say, under the names of an envelope. Extensions have no `_`."""
+    """Return the attributes of a CloudEvent under the names of an envelope. Extensions have no `_` in their names."""
     return {
         "event_id": attributes.get("id"),
         "correlation_id": attributes.get("correlationid") or attributes.get("correlation_id"),
@@ -175,7 +175,7 @@ def _named(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _of_merchant(fields: Mapping[str, Any], subject: object) -> Mapping[str, Any]:
-    """Return a bare payload that names no merchant with the CloudEvent's subject as its merchant, if that is one."""
+    """Return a bare payload; without a merchant, it gets the CloudEvent's subject, if that is a merchant id."""
     if fields.keys() & {"payload", "data", "event_type", "merchant_id", "identifiers"} or not _is_merchant(subject):
         return fields
     return {**fields, "merchant_id": subject}
@@ -197,9 +197,9 @@ def _under(
     time: object = None,
     named: Mapping[str, Any] | None = None,
 ) -> Envelope:
-    """Return the envelope of what came under a type: the platform's envelope, or the bare payload.
+    """Return the envelope of a body with a known type: the platform's envelope, or the bare payload.
 
-    `named` is what the envelope around it names, `time` when that was sent; both only where it says nothing itself.
+    `named` are the outer envelope's fields, `time` is when that was sent; both are used only for missing fields.
     """
     fields = _present(fields)
     if fields.get("event_type", event_type) != event_type:
@@ -216,8 +216,8 @@ def _under(
     outer = {"event_type": event_type, **(named or {})}
     outer["occurred_at"] = outer.pop("timestamp", None) or time
     if bodies or "event_type" in fields:
-        said = {name: value for name, value in fields.items() if value != ""}
-        return _from_platform({**outer, **said}, reading, prefix=prefix)
+        present = {name: value for name, value in fields.items() if value != ""}
+        return _from_platform({**outer, **present}, reading, prefix=prefix)
     return validated(Envelope, {**outer, "payload": fields}, reading=reading)
 
 

@@ -1,7 +1,7 @@
 """Events in: what each type asks for (contract, sections 3 and 4).
 
-`read_event` either returns every movement of a message or rejects the whole of it: nothing of a poison
-message is applied, also when only one of its five orders is bad.
+`read_event` either returns every movement of a message or rejects the whole of it: no part of a poison message is
+applied, even if only one of its five orders is bad.
 """
 
 from collections.abc import Mapping, Sequence
@@ -77,13 +77,13 @@ OPENING: Final = frozenset({MERCHANT_CREATED, ACCOUNT_CREATED})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """An event in: the movements it asks for, all of one merchant, and what of it is ignored by rule.
+    """An inbound event: the movements it asks for, all of one merchant, and its parts that are ignored by rule.
 
-    At least one of either. `dropped` names the fields that move nothing and could not be read. `links` are names that
-    belong to the merchant from now on, `payment_names` those of payments, which nobody else may have; `paid` are the
-    invoices that payments paid, by the payments' names. An event that `closes` reports that the shop has gone, at
-    `occurred_at` if the time is known. `secondary` are movements that have events of their own, and may be repeated
-    here: one that contradicts its record is ignored.
+    It has at least one movement or one ignored part. `dropped` names the fields that move nothing and could not be
+    read. `links` are names that belong to the merchant from now on, `payment_names` those of payments, which no other
+    merchant may have; `paid` are the invoices that payments paid, by the payments' names. An event that `closes`
+    reports that the shop removed the app, at `occurred_at` if the time is known. `secondary` are movements that have
+    events of their own, and may be repeated here: one that contradicts its record is ignored.
     """
 
     event_type: str
@@ -126,12 +126,13 @@ def read_event(
     subject: str | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Event:
-    """Return the event of a message body, read at `now`; it has the type `subject` where it came over NATS.
+    """Return the event of a message body, read at `now`; its type is `subject` if it came over NATS.
 
     `headers` are those of a CloudEvent in binary mode: see `read_envelope`.
 
     Raises:
-        Rejected: the message is poison; `code`, the sentence and `field` say why, and hold nothing of the sender's.
+        Rejected: the message is poison; `code`, the sentence and `field` are the reason, without any text of the
+        sender.
     """
     reading = Reading(now=now)
     try:
@@ -160,7 +161,7 @@ def read_event(
 
 @cache
 def _names() -> frozenset[str]:
-    """Return the names that the contract gives to fields. Any other is a sender's own, and may be personal."""
+    """Return the field names of the contract. Any other name is the sender's own, and may be personal."""
     models: list[type[BaseModel]] = [Envelope, *INBOUND.values()]
     schemas = [model.model_json_schema() for model in models]
     schemas += [inner for schema in schemas for inner in schema.get("$defs", {}).values()]

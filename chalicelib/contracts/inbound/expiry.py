@@ -1,6 +1,6 @@
-"""When credits lapse, as events and requests say it (contract, section 16).
+"""When credits lapse, as events and requests state it (contract, section 16).
 
-It decides money, so it is strict: an instant or days that cannot be read are poison, and so are both at once.
+It decides about credits, so it is strict: an unreadable instant or number of days is poison, and so are both at once.
 """
 
 from dataclasses import replace
@@ -22,7 +22,7 @@ EXPIRES_IN_DAYS_MAX = 3650
 
 
 def end(value: Any) -> Instant | None:
-    """Return the instant that a value means, None for null; raises `PydanticCustomError` for what means none."""
+    """Return the instant of a value, None for null; raises `PydanticCustomError` for an invalid one."""
     if value is None:
         return None
     found = moment(value)
@@ -48,7 +48,7 @@ NoEnd = SkipJsonSchema[Annotated[None, BeforeValidator(_refused)]]
 
 
 class Expiring(BaseModel):
-    """What gives credits may say when those lapse: at an instant, or so many days after they are recorded."""
+    """The fields that state when credits lapse: at an instant, or a number of days after they are recorded."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -64,13 +64,13 @@ class Expiring(BaseModel):
 
     @property
     def lapses(self) -> bool:
-        """Whether it says when its credits lapse."""
+        """Whether it states when its credits lapse."""
         return self.expires_at is not None or self.expires_in_days is not None
 
     def lapsing(
         self, movement: FixedMovement, *, at: datetime | None = None, in_days: int | None = None
     ) -> FixedMovement:
-        """Return the movement with the end of its credits: as stated here, else as a setting has it."""
+        """Return the movement with the end of its credits: the stated one, else the setting's."""
         if self.lapses:
             return replace(
                 movement, expires_at=self.expires_at, expires_in_days=self.expires_in_days, expiry_stated=True

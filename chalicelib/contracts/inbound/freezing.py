@@ -1,4 +1,4 @@
-"""What an admin asks for who freezes an account or unfreezes it (contract, section 17, "Freeze")."""
+"""The requests of admins that freeze an account or unfreeze it (contract, section 17, "Freeze")."""
 
 from typing import Any
 
@@ -37,10 +37,10 @@ class UnfreezeRequest(_Asked):
 
 
 def freezing(request: Any) -> FreezeMovement:
-    """Return the movement that a request asks for, which freezes with `freeze` true and unfreezes with false.
+    """Return the movement of a request: `freeze` true freezes the account, false unfreezes it.
 
     Raises:
-        Rejected: the request lacks something or holds something wrong; `field` names the first.
+        Rejected: a field is missing or invalid; `field` names the first.
     """
     if not isinstance(request, dict) or not isinstance(request.get("freeze"), bool):
         raise Rejected(Code.FIELD_INVALID, "freeze is true or false", field="freeze")

@@ -1,4 +1,4 @@
-"""A message of the inbox, as the queue hands it to the function."""
+"""A message of the inbox, as the function receives it from the queue."""
 
 import json
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ _DIGITS_MAX = 9
 class Message:
     """One delivery: `deliveries` counts them, this one included, the first of them at `first_seen`.
 
-    `sent_at` is when it came into the queue.
+    `sent_at` is when it was put into the queue.
     `redriven` is how often the message was parked and put back before (None: never), as its sender states, and
     `seen_since` when it was seen for the very first time, before that.
     `subject` is where the bridge found it on NATS, `ce_type` the header there that names another type, and
@@ -46,8 +46,8 @@ class Message:
     def from_record(cls, record: Mapping[str, Any]) -> Self:
         """Return the message of an SQS record.
 
-        A message that was put back after a fix is seen for the first time again; its `origin` stays. One that waited
-        for its ground in another queue says itself since when, and how often it was tried there.
+        A message that was put back after a fix is seen for the first time again; its `origin` stays. A message that
+        waited for its ground in the waiting queue has attributes for its first time and for the number of tries.
         """
         attributes = record.get("attributes", {})
         named = record.get("messageAttributes", {})
@@ -73,9 +73,9 @@ class Message:
         )
 
     def bound_to(self) -> str | None:
-        """Return the only type that the body may have, None where its sender may send every type.
+        """Return the only type that the body may have, None if its sender may send every type.
 
-        Rights on NATS are given by subject, and nobody but the bridge says the subject (contract, section 11).
+        Rights on NATS are given by subject, and only the bridge sets the attribute `subject` (contract, section 11).
 
         Raises:
             Rejected: it came over NATS, and its subject is not known or its headers contradict it.
@@ -105,7 +105,7 @@ class Message:
         first_seen = instant(min(self.first_seen, self.seen_since or self.first_seen))
         return {"code": code, "reason": reason, "field": field, **self._kept(), "first_seen": first_seen}
 
-    def going_on(self) -> dict[str, str | None]:
+    def waiting_attributes(self) -> dict[str, str | None]:
         """Return the attributes under which the message waits in another queue, its body unchanged."""
         put_back = {"seen_since": instant(self.seen_since)} if self.seen_since else {}
         return {"deliveries": str(self.deliveries), **self._kept(), **put_back}

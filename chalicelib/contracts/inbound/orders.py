@@ -1,4 +1,4 @@
-"""The payloads of orders, which may hold many of them, and what those of refunds read alike (contract, section 3)."""
+"""The payloads of orders, and what payloads of refunds have in common with them (contract, section 3)."""
 
 from collections.abc import Iterable, Mapping, Sized
 from decimal import Decimal
@@ -18,7 +18,7 @@ from chalicelib.contracts.values import (
     Reading,
     ShopAliases,
     ShopId,
-    Unreadable,
+    UnreadableMoney,
     money_text,
 )
 from chalicelib.domain.errors import Code, Rejected
@@ -51,7 +51,7 @@ def _flag(value: Any) -> bool | None:
 
 
 class Entry(Protocol):
-    """An order or a refund as a payload or an entry of it names it."""
+    """An order or a refund, as a payload or an entry of it."""
 
     @property
     def aliases(self) -> tuple[str, ...]:
@@ -59,7 +59,7 @@ class Entry(Protocol):
 
 
 def totals(entry: Entry, *names: str, needed: bool, reading: Reading, prefix: str = "") -> list[Decimal]:
-    """Return what an entry's names of the total say; `prefix` is its path in the payload, with a point after it.
+    """Return the totals under an entry's three names; `prefix` is its path in the payload, with a dot at the end.
 
     Raises:
         Rejected: one cannot be read, and the total is needed.
@@ -67,7 +67,7 @@ def totals(entry: Entry, *names: str, needed: bool, reading: Reading, prefix: st
     found: list[Decimal] = []
     for name in names:
         value = getattr(entry, name)
-        if isinstance(value, Unreadable):
+        if isinstance(value, UnreadableMoney):
             field = f"payload.{prefix}{name}"
             if needed:
                 raise Rejected(Code.FIELD_INVALID, f"{field} is not an amount of money", field=field)
@@ -80,8 +80,8 @@ def totals(entry: Entry, *names: str, needed: bool, reading: Reading, prefix: st
 class OrderEntry(BaseModel):
     """One line of an order, or one order of several; without an `order_id` it belongs to the payload's.
 
-    The total has three names, and two that differ are poison. Whether anybody needs it, the policy says: one that
-    nobody needs and that cannot be read is absent.
+    The total has three names; two that differ are poison. The policy decides whether it is needed: an unreadable total
+    that is not needed counts as absent.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
@@ -110,7 +110,7 @@ _ONE_ORDER = (OrderEntry(),)
 
 
 class OrderPaid(OrderEntry, Payload):
-    """One order was paid, or each of `order_items`' was; an empty list of them is none."""
+    """One order was paid, or each order of `order_items`; an empty list counts as absent."""
 
     updated: ClassVar[bool] = False
 
@@ -204,10 +204,10 @@ def order_of(own: str | None, inherited: str | None, entry: str) -> str:
 
 
 def aliases(payload: Entry, entries: Iterable[Entry], *, alone: bool, code: Code) -> tuple[str, ...]:
-    """Return the other ids of one order or refund: its entries', and the payload's, which speaks for a single one only.
+    """Return the other ids of one order or refund: those of its entries, and of the payload if it has only one.
 
     Raises:
-        Rejected: the payload names some beside several orders or refunds, or they are too many.
+        Rejected: the payload has aliases beside several orders or refunds, or there are too many.
     """
     if payload.aliases and not alone:
         raise Rejected(
@@ -220,7 +220,7 @@ def aliases(payload: Entry, entries: Iterable[Entry], *, alone: bool, code: Code
 
 
 def agreed(values: Iterable[Decimal | None], code: Code, name: str) -> Decimal | None:
-    """Return the one value that entries name; those that name none follow the others."""
+    """Return the one value that entries have; an entry without one follows the others."""
     named = {value for value in values if value is not None}
     if len(named) > 1:
         raise Rejected(code, f"the entries of one order name different values of {name}", field=f"payload.{name}")

@@ -1,4 +1,4 @@
-"""What an admin sets for one account in place of the fleet's: levels and a grace (contract, section 16)."""
+"""What an admin sets for one account instead of the fleet's: levels and a grace (contract, section 16)."""
 
 from typing import Annotated, Any
 
@@ -93,7 +93,7 @@ def override(request: Any) -> Override:
     """Return what an admin sets: `levels` or `grace` where the request has one of them, else a threshold.
 
     Raises:
-        Rejected: the request lacks something or holds something wrong; `field` names the first.
+        Rejected: a field is missing or invalid; `field` names the first.
     """
     if not isinstance(request, dict):
         raise Rejected(Code.FIELD_INVALID, "what an admin sets is an object")

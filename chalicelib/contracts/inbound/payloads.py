@@ -1,4 +1,4 @@
-"""The payloads of events in that say themselves how many credits they ask for (contract, section 3)."""
+"""The payloads of inbound events that state their number of credits (contract, section 3)."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -66,7 +66,7 @@ class Terms:
 class Ignored:
     """A part of an event that moves nothing by rule, and why. It is acknowledged and counted; nothing is written.
 
-    Of a webhook as it was sent, it may be known of no merchant.
+    For a raw webhook, the merchant may be unknown.
     """
 
     reason: StrEnum
@@ -78,7 +78,7 @@ OptionalMerchant = Annotated[Merchant | None, empty_is_none]
 
 
 class Identifiers(BaseModel):
-    """Where some upstream services put the merchant's id; an empty one is none (contract, section 11)."""
+    """Where some upstream services put the merchant's id; an empty one counts as absent (contract, section 11)."""
 
     merchant_id: OptionalMerchant = None
 
@@ -98,10 +98,10 @@ class Payload(BaseModel):
     identifiers: Annotated[Identifiers | None, BeforeValidator(lambda value: value or None)] = None
 
     def merchant(self) -> MerchantId:
-        """Return the merchant, from either of its two places.
+        """Return the merchant, from either of its two fields.
 
         Raises:
-            Rejected: it is in neither place, or in both with different ids.
+            Rejected: both fields are missing, or they differ.
         """
         named = self.identifiers.merchant_id if self.identifiers else None
         merchant = self.merchant_id or named
@@ -126,7 +126,7 @@ class NamedLink(BaseModel):
 
 
 class MerchantCreated(Expiring, Payload):
-    """A shop was created: its account opens with the trial of the settings. `links` say what belongs to it."""
+    """A shop was created: its account opens with the settings' trial. `links` are its shops and customers."""
 
     links: Annotated[tuple[NamedLink, ...], Field(max_length=LINKS_MAX), named_alone] = ()
 
@@ -144,7 +144,7 @@ class AccountCreated(Expiring, Payload):
     credits_to_use: Credits
 
     def movements(self, envelope: Envelope, terms: Terms, _reading: Reading) -> list[Movement | Ignored]:
-        """Return the trial; the key is the same as above, so a merchant gets one, whichever event is first."""
+        """Return the trial; its key is that of `MerchantCreated`, so a merchant gets one trial."""
         reference_id = self.trial_id or self.merchant()
         trial = fixed_movement(
             envelope, self, Kind.TRIAL, self.credits_to_use, key=TRIAL_KEY, reference_id=reference_id
@@ -167,7 +167,7 @@ class PaymentSucceeded(Expiring, Payload):
 
 
 class CreditsByManyNames(Payload):
-    """Credits under any of the names that upstream services use; two that differ are bad input."""
+    """Credits under any of the names that upstream services use; two that differ are invalid."""
 
     credits: Credits | None = None
     credits_used: Credits | None = None
@@ -200,7 +200,7 @@ class ManualAdjustment(Expiring, CreditsByManyNames):
         """Return the adjustment, with its reason and admin, which are kept but are not content.
 
         Raises:
-            Rejected: it names no credits, or two amounts that differ, or says when credits that it removes lapse.
+            Rejected: it has no credits, two amounts that differ, or an expiry for credits that it removes.
         """
         if self.lapses and self.operation_type is Direction.DECREASE:
             field = "payload.expires_at" if self.expires_at is not None else "payload.expires_in_days"
@@ -226,7 +226,7 @@ class ManualAdjustment(Expiring, CreditsByManyNames):
 
 
 class AdjustmentRequest(ManualAdjustment):
-    """An adjustment that an admin asks for directly: it says why, and by whom.
+    """An adjustment that an admin requests directly, with its reason and its admin.
 
     `batch_credits` are all credits that its batch moves, 0 for one alone. `confirmed_by` is another person, for whom
     the caller vouches.
@@ -248,7 +248,7 @@ def fixed_movement(
     reference_id: str,
     metadata: Mapping[str, str | int] | None = None,
 ) -> FixedMovement:
-    """Return the movement of a payload that says itself how many credits it asks for."""
+    """Return the movement of a payload that states its number of credits."""
     return FixedMovement(
         merchant_id=payload.merchant(),
         key=key,
@@ -262,6 +262,6 @@ def fixed_movement(
 
 
 def known_by(keys: Iterable[str], movement: MovementT) -> MovementT:
-    """Return the movement of a fact that has these keys too, under its other names (contract, section 13)."""
+    """Return the movement with these further keys, of its fact's other names (contract, section 13)."""
     others = tuple(key for key in dict.fromkeys(keys) if key != movement.key)
     return replace(movement, other_keys=others) if others else movement

@@ -1,4 +1,4 @@
-"""The payloads of refunds of orders, which may hold many of them (contract, section 3)."""
+"""The payloads of refunds of orders, each with one or many refunds (contract, section 3)."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -118,7 +118,7 @@ def _refund_key(refund_id: str | None, order_id: str) -> str:
 
 
 def _one(own: Sequence[Decimal | None], of_lines: Sequence[Decimal | None], name: str, alone: bool) -> Decimal | None:
-    """Return what the lines of one refund say, and the payload too, which speaks for a single refund only."""
+    """Return the one value of a refund's lines, and of the payload if it has only one refund."""
     if any(value is not None for value in own) and not alone:
         raise Rejected(
             Code.REFUND_AMBIGUOUS, f"{name} is given, but the message has several refunds", field=f"payload.{name}"

@@ -1,4 +1,4 @@
-"""The payload of a subscription's renewal, and how the period that it is for is named (contract, sections 3 and 12)."""
+"""The payload of a subscription's renewal, and the name of its period (contract, sections 3 and 12)."""
 
 import re
 from dataclasses import replace
@@ -46,10 +46,10 @@ class SubscriptionRenewed(Expiring, CreditsByManyNames):
     aliases: PaymentAliases = ()
 
     def movements(self, envelope: Envelope, terms: Terms, reading: Reading) -> list[Movement | Ignored]:
-        """Return the renewal, which is known by its period too where it has an id (contract, section 13).
+        """Return the renewal; one with an id is also known by its period (contract, section 13).
 
         Raises:
-            Rejected: nothing names the period. The delivery's id does not: a repeated delivery would count twice.
+            Rejected: nothing names the period. The delivery's id cannot: a repeated delivery would count twice.
         """
         period = self._period(envelope, terms, reading)
         names = [period, *self.aliases]
@@ -100,10 +100,10 @@ class SubscriptionRenewed(Expiring, CreditsByManyNames):
 
 
 def period_name(text: str) -> str:
-    """Return a period's start as keys have it: the instant in milliseconds, whatever its spelling.
+    """Return a period's start in the form of keys: the instant in milliseconds, whatever its spelling.
 
-    Unix seconds or milliseconds, a date (its midnight in UTC) or a time with any offset (contract, section 12). What is
-    no instant from 2000 to 2100 is an opaque id and comes back as it is.
+    Unix seconds or milliseconds, a date (its midnight in UTC) or a time with any offset (contract, section 12). A text
+    that is not an instant from 2000 to 2100 is an opaque id and is returned unchanged.
     """
     spelled = text.strip()
     number = _NUMBER.fullmatch(spelled)

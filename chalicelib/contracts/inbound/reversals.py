@@ -1,4 +1,4 @@
-"""The payloads of payments that go back (contract, section 14)."""
+"""The payloads of refunded and disputed payments (contract, section 14)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
@@ -34,10 +34,10 @@ PaymentTotal = Annotated[Money, BeforeValidator(_above_zero)]
 
 
 class PaymentRefunded(Payload):
-    """A payment goes back, in whole or in part.
+    """A payment was refunded, in full or in part.
 
-    In one of three forms: `credits`; an `amount` of the `payment_total`; or `amount_refunded`, all the money that went
-    back of the `payment_total` so far, which is its own name: it needs no `reversal_id`, and has no `aliases`.
+    In one of three forms: `credits`; an `amount` of the `payment_total`; or `amount_refunded`, the cumulative sum of
+    the `payment_total`, which names the reversal: it needs no `reversal_id`, and `aliases` have no effect.
     """
 
     payment_id: PaymentId
@@ -106,7 +106,7 @@ class PaymentDisputeWon(_OfDispute):
     """A dispute was decided for the shop: the money is back."""
 
     def movements(self, envelope: Envelope, _terms: Terms, _reading: Reading) -> list[Movement | Ignored]:
-        """Return that what the dispute took comes back."""
+        """Return the movement that gives back what the dispute took."""
         won = DisputeWonMovement(
             merchant_id=self.merchant(),
             key=dispute_won_key(self.dispute_id),
@@ -144,7 +144,7 @@ def _reversal(
 
 
 def _kept(portion: Portion) -> Mapping[str, str | int]:
-    """Return what a reversal's transaction keeps of its portion, from which `Portion.recorded` makes it again."""
+    """Return a portion as metadata of its transaction; `Portion.recorded` reads it back."""
     kept = {
         "credits": portion.credits,
         "amount": None if portion.amount is None else money_text(portion.amount),

@@ -1,1 +1,1 @@
-"""Events out, and what can be derived of them from the transactions."""
+"""Outbound events, and those that can be derived from the transactions."""

@@ -1,7 +1,7 @@
-"""What the publishers published of a transaction, derived from the ledger again: the same events under the same ids.
+"""The events that were published for a transaction, derived from the ledger again: the same events, the same ids.
 
-Not to be derived are events without a transaction, of a threshold that an admin changed: their id counts the writes to
-the account, which no transaction keeps. They are at hand only until the account's next write, which carries them.
+Events of a threshold that an admin changed have no transaction and cannot be derived: their id contains the account's
+version, which no transaction keeps. The account's item carries them until its next write.
 """
 
 from dataclasses import dataclass

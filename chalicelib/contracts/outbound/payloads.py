@@ -1,4 +1,4 @@
-"""What each event out says of an account (contract, section 5): plain dataclasses, without pydantic."""
+"""The payload of each outbound event (contract, section 5): plain dataclasses, without pydantic."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -13,7 +13,7 @@ Status = Literal["enabled", "disabled"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payload:
-    """What every event out says: whose account, which of its transactions is the fact, and the balance after it."""
+    """What every outbound event has: the merchant, the transaction that is its fact, and the balance after it."""
 
     merchant_id: MerchantId
     transaction_id: TransactionId | None
@@ -43,7 +43,7 @@ class CreditsMoved(Payload):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentReversed(Payload):
-    """A payment went back, or came back after a dispute, by `amount`, signed; `debt` is what it made the shop owe."""
+    """A payment was refunded or disputed, or a dispute was won; `amount` is signed, `debt` what the shop owes by it."""
 
     transaction_id: TransactionId
     amount: int
@@ -54,7 +54,7 @@ class PaymentReversed(Payload):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThresholdPassed(Payload):
-    """The balance has passed the low-balance threshold; without a transaction, the threshold has passed it."""
+    """The balance passed the low-balance threshold; without a transaction, a changed threshold passed it."""
 
     threshold: int
 
@@ -70,7 +70,7 @@ class BalanceExhausted(Payload):
 class StatusChanged(Payload):
     """The shop's plugin was switched on or off.
 
-    Without a transaction, the shop has gone or has come back, or the time of a grace is over.
+    Without a transaction, the shop removed the app or came back, or the time of a grace is over.
     """
 
     previous_status: Status
@@ -81,7 +81,7 @@ class StatusChanged(Payload):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditsExpiring(Payload):
-    """So many credits will lapse at `expires_at`, in about so many days, unless they are used before."""
+    """Credits will lapse at `expires_at`, in about `days` days, unless they are used before."""
 
     credits: int
     expires_at: Instant
@@ -90,7 +90,7 @@ class CreditsExpiring(Payload):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditsExpired(Payload):
-    """So many credits have lapsed, which were to by `expires_at`."""
+    """Credits have lapsed that were valid until `expires_at`."""
 
     transaction_id: TransactionId
     credits: int
@@ -112,7 +112,7 @@ class LevelCrossed(Payload):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GraceStarted(Payload):
-    """The last credit is used, and the plugin stays on until `ends_at`, or until so many `credits` are owed."""
+    """The last credit is used, and the plugin stays on until `ends_at`, or until that many `credits` are owed."""
 
     transaction_id: TransactionId
     ends_at: Instant | None
@@ -121,16 +121,16 @@ class GraceStarted(Payload):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GraceEnded(Payload):
-    """A grace is over; without a transaction, its time was. Only an inflow leaves the plugin on."""
+    """A grace ended; without a transaction, by time. The plugin stays on only after an inflow."""
 
     reason: End
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriftDetected(Payload):
-    """The ledger does not prove itself: `kind` names what was found at this sequence, `detail` says it in a sentence.
+    """The ledger has drift: `kind` is what was found at this sequence, `detail` a sentence about it.
 
-    `balance` is what the account says, 0 where it cannot be read; without a transaction, the account is at fault.
+    `balance` is the account's, 0 if that cannot be read; without a transaction, the account is at fault.
     """
 
     kind: Drift

@@ -97,7 +97,7 @@ class PublishedEvent:
 
     @property
     def merchant_id(self) -> MerchantId:
-        """Whose account the event is about."""
+        """The merchant of the event."""
         return self.payload.merchant_id
 
     def envelope(self) -> PublishedEnvelope:
@@ -157,7 +157,7 @@ def transaction_event(transaction: Transaction) -> PublishedEvent | None:
 
 
 def _gives_back(transaction: Transaction) -> bool:
-    """Whether it is the edit of an order that used credits: what it gives back recharges nothing."""
+    """Whether it is an edit that gives back credits of an order: that is no recharge."""
     return transaction.kind is Kind.EDIT_ADDED and (
         Policy.parse(str(transaction.metadata["policy"])).direction is Direction.DECREASE
     )
@@ -169,7 +169,7 @@ _SWITCHED: Final[Mapping[CrossingType, tuple[bool, str]]] = {
     CrossingType.FROZEN: (False, "Account frozen"),
     CrossingType.UNFROZEN: (True, "Account unfrozen"),
 }
-"""What switched the plugin beside the balance: whether it is on by that, and the reason that its event names."""
+"""What switches the plugin besides the balance: whether it is then on, and the reason in its event."""
 _DETAILED: Final[Mapping[CrossingType, Callable[..., Payload]]] = {
     CrossingType.EXPIRING: CreditsExpiring,
     CrossingType.LEVEL_CROSSED: LevelCrossed,
@@ -184,8 +184,8 @@ STATUS_REASONS: Final = (*_BY_BALANCE.values(), *(reason for _, reason in _SWITC
 def crossing_event(merchant_id: MerchantId, crossing: Crossing, *, version: int) -> PublishedEvent:
     """Return what a crossing publishes; `version` is that of the account as the crossing's write left it.
 
-    A crossing without a transaction comes from a changed threshold, whose fact is the account's version, or announces
-    what time will change, whose fact are its details.
+    A crossing without a transaction comes from a changed threshold (its fact is the account's version), or announces a
+    change by time (its fact is its details).
 
     Raises:
         ValueError: a crossing that only a movement can cause names none.
@@ -209,7 +209,7 @@ def crossing_event(merchant_id: MerchantId, crossing: Crossing, *, version: int)
 
 
 def drift_event(finding: Finding, *, balance: int, time: datetime) -> PublishedEvent:
-    """Return what a finding of the comparison publishes: the same finding again has the same id."""
+    """Return the event of a finding of the comparison; the same finding has the same id again."""
     event_type = f"{_TYPE_PREFIX}drift_detected"
     fact = f"{event_type}:{finding.kind}:{finding.sequence}:{finding.transaction_id}:{finding.detail}"
     return PublishedEvent(

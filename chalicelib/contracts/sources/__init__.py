@@ -1,1 +1,1 @@
-"""Webhooks of Shopify and Stripe, as the two send them, become our own events (contract, section 15)."""
+"""Webhooks of Shopify and Stripe become our own events (contract, section 15)."""

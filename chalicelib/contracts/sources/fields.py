@@ -1,7 +1,7 @@
-"""The fields of a webhook that decide: cut to them, and read strictly, each by its place in the body.
+"""The relevant fields of a webhook: the webhook is cut to them, and they are read strictly.
 
-A webhook is cut before it is read. So nothing else can decide, and a body that was cut reads as the whole one does;
-personal data stays outside. Standard library only.
+A webhook is cut before it is read. So no other field can have an effect, a cut body is read like the whole one, and
+personal data is dropped. Standard library only.
 """
 
 import json
@@ -15,7 +15,7 @@ from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.ids import payment_id_length_max
 
 TEXT_LENGTH_MAX = 255
-"""Characters of a text that decides; a longer one is none, and nothing of it is kept."""
+"""The longest text in a relevant field; a longer one is invalid, and no part of it is kept."""
 ENTRIES_MAX = 10_000
 """Most entries of a list that is counted: Shopify's largest orders have some hundred lines."""
 
@@ -28,15 +28,15 @@ Shape = Mapping[str, Union["Shape", Literal["count"], None]]
 
 
 def cut(fields: Mapping[str, Any], shape: Shape) -> dict[str, Any]:
-    """Return `fields` without whatever `shape` does not name; cutting again changes nothing."""
+    """Return `fields` without everything that `shape` does not name; cutting again changes nothing."""
     return {name: _kept(fields[name], inner) for name, inner in shape.items() if name in fields}
 
 
 def decoded(body: str) -> dict[str, Any]:
-    """Return the JSON object that a webhook's body is. A field that is there twice may have a personal name of its own.
+    """Return a webhook's body as a JSON object. A field that appears twice is not named: its name may be personal.
 
     Raises:
-        Rejected: the body is no JSON object, nests too deep, or names a field twice.
+        Rejected: the body is not a JSON object, nests too deep, or names a field twice.
     """
     try:
         return read_object(body)
@@ -49,14 +49,14 @@ INTEGER_DIGITS_MAX = 1_000
 
 
 class Repeated(list[Any]):
-    """The values of a name that an object has more than once: no field that decides is read from them."""
+    """The values of a name that an object has more than once; reading them as a field is an error."""
 
 
 def decoded_leniently(body: str) -> Any:
-    """Return what a body holds that could not be read, to be cut: without its byte order mark, and with names twice.
+    """Return the content of an invalid body, to be cut: without its byte order mark, and with repeated names.
 
     Raises:
-        ValueError: it is no JSON.
+        ValueError: it is not JSON.
     """
     try:
         return _LENIENT.decode(body.removeprefix("\ufeff"))
@@ -127,15 +127,15 @@ class Fields:
         return name in self.values
 
     def path(self, name: str) -> str:
-        """Return where in the body a field of this object is."""
+        """Return the path of a field of this object in the body."""
         return f"{self.prefix}{name}"
 
     def missing(self, name: str) -> NoReturn:
-        """Raise that a field is missing."""
+        """Raise `Rejected` for a missing field."""
         raise Rejected(Code.FIELD_MISSING, f"{self.path(name)} is missing", field=self.path(name))
 
     def invalid(self, name: str, form: str, code: Code = Code.FIELD_INVALID) -> NoReturn:
-        """Raise that a field is not of its form."""
+        """Raise `Rejected` for a field that has not its form."""
         raise Rejected(code, f"{self.path(name)} is not {form}", field=self.path(name))
 
     def scalar(self, name: str) -> str | int | Decimal | None:
@@ -178,12 +178,12 @@ class Fields:
         return self.missing(name) if value is None else value
 
     def reference(self, name: str) -> str | None:
-        """Return the id of an object that is named by its id, or is there itself."""
+        """Return the id of an object that is given as its id or expanded."""
         value = self.values.get(name)
         return self.within(name).reference("id") if isinstance(value, dict) else self._id(name)
 
     def within(self, *names: str) -> "Fields":
-        """Return the object at the end of `names`, an empty one where there is none."""
+        """Return the object at the end of the path `names`, an empty one if there is none."""
         found = self
         for name in names:
             value = found.values.get(name)

@@ -1,10 +1,10 @@
-"""Webhooks as the inbox holds them, whichever way they came (contract, section 15, point 1).
+"""Webhooks in the inbox, whichever way they came (contract, section 15, point 1).
 
     HTTPS route, NATS   {"event_type": "evt.shopify.webhook.raw", "headers" or "metadata": {…}, "payload": {the body}}
     Shopify's bus       {"source": "aws.partner/shopify.com/…", "detail": {"metadata": {the headers}, "payload": …}}
     Stripe's bus        {"source": "aws.partner/stripe.com/…", "detail-type": its type, "detail": {the event}}
 
-On NATS the subject may stand for the type. Nobody but AWS can put an event with a source `aws.…` on a bus.
+On NATS the subject may replace the type. Only AWS can put an event with a source `aws.…` on a bus.
 """
 
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ _TYPES = {source: event_type for event_type, source in RAW_TYPES.items()}
 _TYPE_NAMES = ("event_type", "type", "detail-type")
 _HEADERS = ("headers", "metadata")
 _BODIES: Final = frozenset({"payload", "data", "body", "detail"})
-"""Names under which senders wrap a webhook; `body` is none that is read."""
+"""Names under which senders wrap a webhook; `body` is not read as one."""
 _ENVELOPES_MAX = 3
 """A CloudEvent around the platform's envelope around the raw message."""
 
@@ -49,7 +49,7 @@ def _shape(source: LinkKind) -> Shape:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawWebhook:
-    """A webhook as it was sent: its decoded body and headers; the type that the bus gives it, where it has one."""
+    """A webhook as it was sent: its decoded body and headers, and its type on the bus, if any."""
 
     source: LinkKind
     headers: Mapping[str, Any]
@@ -72,7 +72,7 @@ class RawWebhook:
         return found
 
     def message(self) -> str:
-        """Return it as a message of the inbox, cut to what decides: to be queued or parked without personal data."""
+        """Return it as a message of the inbox, cut to the relevant fields, so without personal data."""
         return as_json(
             {
                 "event_type": _TYPES[self.source],
@@ -83,22 +83,22 @@ class RawWebhook:
 
 
 def held_webhook(message: Message) -> RawWebhook | None:
-    """Return the webhook in a message, None where it holds none.
+    """Return the webhook in a message, None if it has none.
 
     Raises:
-        Rejected: it should hold one, and does not, or came on another subject.
+        Rejected: it should have one and does not, or came on another subject.
     """
     body = message.body
-    # At first sight: an order is not decoded twice to find that it is none.
+    # A quick look first, so that an order is not decoded twice to find that it is not a webhook.
     if message.subject not in RAW_TYPES and ".webhook.raw" not in body and "aws.partner/" not in body:
         return None
     return from_message(read_object(body), subject=message.bound_to())
 
 
 def body_to_park(message: Message) -> str:
-    """Return the body of a message that should hold a webhook and does not, cut to what decides, at any depth.
+    """Return the body of a message with an invalid webhook, cut to the relevant fields, at any depth.
 
-    What is no JSON, and what is no webhook's, stays as it is.
+    A body that is not JSON, or not of a webhook, is not changed.
     """
     try:
         found = decoded_leniently(message.body)
@@ -109,7 +109,7 @@ def body_to_park(message: Message) -> str:
 
 
 def _meant(found: Any) -> LinkKind | None:
-    """Return whose webhook a body means to hold, None if nobody's."""
+    """Return the source of the webhook that a body should contain, None if it should contain none."""
     envelopes = [found] if isinstance(found, dict) else found if isinstance(found, list) else []
     for _ in range(_ENVELOPES_MAX):
         # A name that is there twice has all its values in a list.
@@ -129,7 +129,7 @@ def _each(value: Any) -> list[Any]:
 
 
 def _cut_loosely(source: LinkKind, value: Any, deeper: int) -> Any:
-    """Return what may hold a webhook in another form than the known ones, cut to what decides."""
+    """Return a value that may contain a webhook in an unknown form, cut to the relevant fields."""
     if isinstance(value, str):
         try:
             value = decoded_leniently(value)
@@ -155,16 +155,16 @@ def from_request(source: LinkKind, body: str, headers: Mapping[str, Any]) -> Raw
     """Return the webhook of a request, whose signature was checked.
 
     Raises:
-        Rejected: the body is no JSON object, nests too deep, or names a field twice.
+        Rejected: the body is not a JSON object, nests too deep, or names a field twice.
     """
     return RawWebhook(source=source, headers=headers, body=decoded(body))
 
 
 def from_message(fields: Mapping[str, Any], *, subject: str | None = None) -> RawWebhook | None:
-    """Return the webhook in a decoded message of the inbox, None where it holds none.
+    """Return the webhook in a decoded message of the inbox, None if it has none.
 
     Raises:
-        Rejected: it should hold one, and does not, or its type is not the subject that it came on.
+        Rejected: it should have one and does not, or its type is not its subject.
     """
     if "detail-type" in fields or "detail" in fields:
         found = _from_bus(fields)
@@ -226,7 +226,7 @@ def _unwrapped(source: LinkKind, fields: Mapping[str, Any], *, prefix: str) -> R
 
 
 def _held(fields: Mapping[str, Any], prefix: str) -> tuple[str, dict[str, Any]]:
-    """Return where an envelope holds its body, and the body."""
+    """Return the path of an envelope's body, and the body."""
     names = [name for name in ("payload", "data") if fields.get(name) is not None]
     if len(names) > 1:
         reason = "payload and data name the same thing: both are given"
@@ -253,7 +253,7 @@ def _headers_of(fields: Mapping[str, Any], around: Any) -> Any:
 
 
 def _single(headers: Mapping[str, Any]) -> dict[str, Any]:
-    """Return headers in which a list of one text, as Go's `http.Header` has it, is that text."""
+    """Return headers with lists of one text (as Go's `http.Header` has them) replaced by that text."""
     return {
         name: value[0] if isinstance(value, list) and len(value) == 1 and isinstance(value[0], str) else value
         for name, value in headers.items()
@@ -261,7 +261,7 @@ def _single(headers: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _known(headers: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the headers that decide, in letters of either case: there twice, in two spellings, both stay."""
+    """Return the relevant headers, ignoring case; if one is there twice, in two spellings, both stay."""
     from chalicelib.contracts.sources import shopify
 
     known = {name.lower() for name in shopify.HEADERS}

@@ -100,10 +100,10 @@ _TOPIC = re.compile(r"[a-z0-9_.]{1,64}(/[a-z0-9_.]{1,64})?")
 
 
 def read(body: Mapping[str, Any], headers: Mapping[str, Any], terms: SourceTerms) -> Webhook:
-    """Return what a webhook translates to, from its decoded body and its headers, in letters of either case.
+    """Return what a webhook translates to, from its decoded body and its headers (in any case).
 
     Raises:
-        Rejected: it is poison; `code` and `field` say why.
+        Rejected: it is poison; `code` and `field` are the reason.
     """
     fields = Fields(reading.cut(body, SHAPE))
     topic = _named(headers, TOPIC, _TOPIC)
@@ -192,7 +192,7 @@ def _order(fields: Fields, topic: str, terms: SourceTerms) -> list[Part]:
 
 
 def _settled(order: Fields, order_id: str) -> list[Part]:
-    """Return the order's refunds whose money has moved: one that was pending at first is reported only here."""
+    """Return the order's settled refunds: one that was pending at first is reported only here."""
     found: list[Part] = []
     for refund in order.each("refunds"):
         # A refund that cannot be read does not keep its order from being charged.

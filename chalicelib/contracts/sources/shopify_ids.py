@@ -14,10 +14,10 @@ _NUMBER = re.compile(r"[1-9][0-9]{0,63}")
 
 
 def number(fields: Fields, name: str, kind: str | None) -> str:
-    """Return an id as digits; that of the object itself, of this `kind`, is in its global id too.
+    """Return an id as digits; the object's own id, of this `kind`, is in its global id too.
 
     Raises:
-        Rejected: it is missing, is no number, or the two name different objects.
+        Rejected: it is missing, is not a number, or the two name different objects.
     """
     value = fields.values.get(name)
     named = _global_number(fields, kind) if kind else None

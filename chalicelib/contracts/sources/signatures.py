@@ -1,7 +1,7 @@
 """The signatures of Shopify and Stripe over the raw body of a webhook (contract, section 15, point 1).
 
-Every secret is compared in constant time, and all of them always: two are in use while one is replaced. A header that
-is there twice is refused, also where one of the two is right.
+Every secret is always compared, in constant time: two are in use while one is replaced. A header that appears twice is
+refused, even if one of the two is correct.
 """
 
 import base64
@@ -28,10 +28,10 @@ _HEX = re.compile(r"[0-9a-f]{64}")
 
 
 def check_shopify(body: bytes, headers: Mapping[str, Any], secrets: Iterable[str]) -> None:
-    """Return if one of `secrets` signed the raw body; `headers` in letters of either case.
+    """Return if one of `secrets` signed the raw body; `headers` may have any case.
 
     Raises:
-        Rejected: none did, or the header is missing, there twice or malformed.
+        Rejected: none did, or the header is missing, repeated or malformed.
     """
     try:
         signature = base64.b64decode(_header(headers, SHOPIFY_HEADER), validate=True)
@@ -43,10 +43,10 @@ def check_shopify(body: bytes, headers: Mapping[str, Any], secrets: Iterable[str
 def check_stripe(body: bytes, headers: Mapping[str, Any], secrets: Iterable[str], *, now: datetime) -> None:
     """Return if one of `secrets` signed the raw body within five minutes of `now`.
 
-    The header holds one time and one signature or several: `t=1793491200,v1=…,v1=…`; other schemes are passed over.
+    The header holds one time and one signature or several: `t=1793491200,v1=…,v1=…`; other schemes are ignored.
 
     Raises:
-        Rejected: none did, the signature is stale, or the header is missing, there twice or malformed.
+        Rejected: none did, the signature is stale, or the header is missing, repeated or malformed.
     """
     parts = [part.strip().partition("=") for part in _header(headers, STRIPE_HEADER).split(",")]
     if any(not sign or _SCHEME.fullmatch(scheme) is None for scheme, sign, _ in parts):

@@ -1,8 +1,8 @@
 """Stripe's events, of API versions before and after 2025-03-31, become events of ours (contract, section 15, point 4).
 
-One payment has many names: invoice, payment intent, charge and checkout session. What Stripe reports of one fact in
-several events counts by one of them: a purchase with an invoice by `invoice.paid`, money that goes back by the
-cumulative figure of `charge.refunded`, never by the refund too, which knows no total to be a share of.
+One payment has many names: invoice, payment intent, charge and checkout session. If Stripe reports one fact in several
+events, only one of them counts: `invoice.paid` for a purchase with an invoice, and the cumulative figure of
+`charge.refunded` for refunded money, never the refund too, which has no total.
 """
 
 import re
@@ -84,7 +84,7 @@ def read(body: Mapping[str, Any], terms: SourceTerms) -> Webhook:
     """Return what an event of Stripe translates to, from its decoded body.
 
     Raises:
-        Rejected: it is poison; `code` and `field` say why.
+        Rejected: it is poison; `code` and `field` are the reason.
     """
     event = Fields(reading.cut(body, SHAPE))
     event_type = event.text("type") or event.missing("type")
@@ -166,7 +166,7 @@ def _checkout(session: Fields, terms: SourceTerms) -> list[Part]:
     if credits_given is None:
         lines = session.within("line_items")
         if lines.flag("has_more"):
-            raise Rejected(Code.LINES_MISSING, "the webhook does not hold all lines", field=lines.path("has_more"))
+            raise Rejected(Code.LINES_MISSING, "the webhook does not contain all lines", field=lines.path("has_more"))
         bought = list(lines.each("data"))
         if not bought:
             unknown(session.path("metadata.credits"))
@@ -227,7 +227,7 @@ def _dispute(event_type: str) -> "Reader":
 
 
 def major(minor: int, currency: str) -> str:
-    """Return an amount that Stripe gives in a currency's smallest unit as money, in plain digits."""
+    """Return an amount in a currency's smallest unit (Stripe's form) as money, in plain digits."""
     places = 0 if currency in _WITHOUT_CENTS else 3 if currency in _WITH_MILS else 2
     return money_text(Decimal(minor).scaleb(-places))
 
@@ -237,7 +237,7 @@ def _own_id(resource: Fields) -> str:
 
 
 def _payment(resource: Fields, kind: str) -> str:
-    """Return the id of the payment that an object is about: the invoice's, where it is named (it is recorded so)."""
+    """Return the id of the payment of an object: the invoice's, if it is named (a payment is recorded under it)."""
     charge = resource if kind == "charge" else _charge(resource)
     charge_id = resource.reference("id") if kind == "charge" else resource.reference("charge")
     return (
@@ -262,7 +262,7 @@ def _customer(resource: Fields) -> str | None:
 
 
 def _merchant(resource: Fields) -> MerchantId | None:
-    """Return the merchant that metadata of the object, or of what it is about, names; what is no UUID names none."""
+    """Return the merchant in the metadata of the object or of its parent; a text that is not a UUID is ignored."""
     found = set()
     for place in (resource.within("metadata"), *subscription_metadata(resource), _charge(resource).within("metadata")):
         with suppress(ValueError):

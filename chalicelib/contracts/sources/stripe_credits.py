@@ -1,4 +1,4 @@
-"""How many credits a thing paid for at Stripe gives: what its metadata says, else what its price is set to give."""
+"""How many credits a purchase at Stripe gives: those in its metadata, else those set for its price."""
 
 from collections.abc import Iterable
 from typing import Final, NoReturn
@@ -24,7 +24,7 @@ _DIGITS_MAX = 12
 
 
 def stated(metadata: Fields) -> int | None:
-    """Return `metadata.credits`, which Stripe keeps as text; 0 says that there are none."""
+    """Return `metadata.credits`, which Stripe stores as text; 0 means no credits."""
     value = metadata.values.get("credits")
     if value is None or value == "":
         return None
@@ -38,7 +38,7 @@ def of_line(line: Fields, terms: SourceTerms) -> int:
     """Return the credits of a line: those that its metadata states, else its price's times its quantity.
 
     Raises:
-        Rejected: neither says how many.
+        Rejected: neither states a number.
     """
     own = stated(line.within("metadata"))
     return of_price(line, terms) if own is None else own
@@ -61,7 +61,7 @@ def of_price(line: Fields, terms: SourceTerms) -> int:
 
 
 def is_priced(line: Fields, terms: SourceTerms) -> bool:
-    """Return whether `CREDITS_BY_PRICE` says what a line's price gives."""
+    """Return whether `CREDITS_BY_PRICE` has a line's price."""
     return _each(line, terms) is not None
 
 
@@ -72,7 +72,7 @@ def _each(line: Fields, terms: SourceTerms) -> int | None:
 
 
 def _price(fields: Fields, name: str) -> str | None:
-    """Return the id of a price, or of a plan, whose id its owner chose: any text, since it is only looked up."""
+    """Return the id of a price, or of a plan (whose owner chose the id): any text, since it is only looked up."""
     return fields.within(name).text("id") if isinstance(fields.values.get(name), dict) else fields.text(name)
 
 
@@ -82,14 +82,14 @@ def of_lines(lines: Iterable[Fields], terms: SourceTerms) -> int:
 
 
 def in_range(fields: Fields, credits_found: int) -> int:
-    """Return a number of credits that one movement may have."""
+    """Return a number of credits, which must be in the range of one movement."""
     if credits_found > CREDITS_MAX:
         fields.invalid("credits", f"at most {CREDITS_MAX} credits", Code.CREDITS_INVALID)
     return credits_found
 
 
 def unknown(field: str) -> NoReturn:
-    """Raise that nothing says how many credits a payment gives."""
+    """Raise `Rejected`: nothing states how many credits a payment gives."""
     raise Rejected(
         Code.CREDITS_UNKNOWN,
         "neither metadata.credits nor CREDITS_BY_PRICE says how many credits this gives",

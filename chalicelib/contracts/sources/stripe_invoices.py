@@ -1,7 +1,8 @@
 """`invoice.paid` of Stripe: a renewal for each period that it pays for, else a payment (contract, section 15, point 4).
 
 Since API version 2025-03-31 an invoice names its subscription in `parent` and no longer its payment intent and charge.
-The period paid for is a line's: the invoice's own looks back. An invoice item, such as a fee, pays for none.
+The paid period is that of a line: the invoice's own period is in the past. An invoice item, such as a fee, pays for no
+period.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -70,7 +71,7 @@ def paid_invoice(invoice: Fields, terms: SourceTerms) -> list[Part]:
     """Return what a paid invoice translates to.
 
     Raises:
-        Rejected: it is not paid, not whole, or does not say what it gives.
+        Rejected: it is not paid, not complete, or does not state its credits.
     """
     invoice_id = invoice.reference("id") or invoice.missing("id")
     if invoice.text("status") not in (None, "paid"):
@@ -85,7 +86,7 @@ def paid_invoice(invoice: Fields, terms: SourceTerms) -> list[Part]:
 
 
 def other_names(invoice: Fields) -> tuple[str, ...]:
-    """Return the ids of what paid an invoice: payment intents and charges, where it names them."""
+    """Return the ids of an invoice's payment intents and charges, if it names them."""
     places = [invoice, *(one.within("payment") for one in invoice.within("payments").each("data"))]
     found = [place.reference(name) for place in places for name in ("payment_intent", "charge")]
     return tuple(dict.fromkeys(name for name in found if name is not None))
@@ -141,7 +142,7 @@ def _payment(invoice: Fields, invoice_id: str, credits_given: int) -> Part:
 
 
 def _renewals(invoice: Fields, invoice_id: str, subscription: str, terms: SourceTerms) -> list[Part]:
-    """Return a renewal for each period; where only invoice items are paid for, a payment of what they give."""
+    """Return a renewal for each period; if there are only invoice items, a payment of their credits."""
     counted, parts, prorated = _lines(invoice)
     whole = stated(invoice.within("metadata"))
     if not counted and whole is None:
@@ -193,7 +194,7 @@ def _periods(invoice: Fields, lines: list[Fields]) -> tuple[dict[int, list[Field
 
 
 def _is_of_threshold(invoice: Fields) -> bool:
-    """Whether use reached an amount within a period, as it may again: such an invoice names its renewal itself."""
+    """Whether the invoice bills a threshold of use in a period: there may be several, so its id is the renewal's."""
     return invoice.text("billing_reason") == _THRESHOLD
 
 
@@ -225,7 +226,7 @@ def _renewal(named: Mapping[str, Any], lines: list[Fields], credits_given: int) 
 def _of_period(invoice: Fields, lines: list[Fields], items: list[Fields], terms: SourceTerms) -> int:
     """Return the credits of the lines of one period, and of items: one renewal, however many items a subscription has.
 
-    Stripe copies a subscription's metadata to its lines: what only repeats it counts once.
+    Stripe copies a subscription's metadata to its lines: such a copy counts once.
     """
     whole = _of_subscription(invoice)
     own = [stated(line.within("metadata")) for line in lines]
@@ -248,7 +249,7 @@ def _of_subscription(invoice: Fields) -> int | None:
 def _of_items(items: list[Fields], terms: SourceTerms, *, covered: bool) -> int:
     """Return the credits of invoice items, by their own metadata or price.
 
-    `covered`: the subscription says its credits itself, so an item whose price says nothing gives none.
+    `covered`: the subscription's metadata states the credits, so an item whose price is not set gives none.
     """
     total = 0
     for item in items:
@@ -262,12 +263,12 @@ def _lines(invoice: Fields) -> tuple[list[Fields], list[Part], list[Fields]]:
     """Return the lines that give credits, those that give none, and those that pay for a part of a period.
 
     Raises:
-        Rejected: the webhook does not hold all lines, or none.
+        Rejected: the webhook lacks some lines, or all.
     """
     lines = invoice.within("lines")
     if lines.flag("has_more"):
         raise Rejected(
-            Code.LINES_MISSING, "the webhook does not hold all lines of the invoice", field=lines.path("has_more")
+            Code.LINES_MISSING, "the webhook does not contain all lines of the invoice", field=lines.path("has_more")
         )
     counted: list[Fields] = []
     others: list[Part] = []
@@ -289,12 +290,12 @@ def _unknown(invoice: Fields, prorated: Sequence[Fields]) -> NoReturn:
 
 
 def _is_item(line: Fields) -> bool:
-    """Whether a line is an invoice item, and no share of a period, which may be one too."""
+    """Whether a line is an invoice item and not a proration, which may be an invoice item too."""
     return (line.within("parent").word("type") or line.word("type")) in _ITEMS and not _is_prorated(line)
 
 
 def _is_metered(line: Fields) -> bool:
-    """Whether a line bills what was used in the period before; since 2025-03-31 no webhook says it."""
+    """Whether a line bills the use of the period before; since 2025-03-31 no webhook states it."""
     price, plan = line.values.get("price"), line.values.get("plan")
     places = (price.get("recurring") if isinstance(price, dict) else None, plan)
     return "metered" in [place.get("usage_type") for place in places if isinstance(place, dict)]
@@ -309,5 +310,5 @@ def _is_prorated(line: Fields) -> bool:
 
 
 def unused(reason: UnusedReason, resource: Fields, field: str) -> Unused:
-    """Return that an object of Stripe moves nothing, because of one of its fields."""
+    """Return an object of Stripe as unused, because of one of its fields."""
     return Unused(reason=reason, field=resource.path(field), reference_id=resource.reference("id"))

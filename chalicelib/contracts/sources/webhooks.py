@@ -1,4 +1,4 @@
-"""What a webhook of either sender translates to: events of ours, or nothing, and whose it is (contract, section 15)."""
+"""What a webhook of either sender translates to: events or nothing, and its merchant (contract, section 15)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -55,7 +55,7 @@ class SourceTerms:
 class Unused:
     """A webhook, or a part of it, that moves nothing by rule: why, and the `field` that decided.
 
-    The reason is a `Code` where it is a part that cannot be read, and that Shopify also sends as its own webhook.
+    The reason is a `Code` for an unreadable part that Shopify also sends as its own webhook.
     """
 
     reason: UnusedReason | Code
@@ -87,11 +87,11 @@ Part = SourceEvent | Unused | Closed
 class Webhook:
     """What a webhook translates to, part by part; at least one.
 
-    Whose it is: `merchant_id` where the webhook names the merchant itself, else the link of `name` (the shop or
-    customer), else that of one of `payment_names`. Those name the payment that the webhook is about: a dispute names
-    no customer, so they have to be linked when a webhook that names one brings them. Only `name` may open an account.
+    Its merchant is `merchant_id` if the webhook has it, else the link of `name` (the shop or customer), else that of
+    one of `payment_names`. These are names of the webhook's payment: a dispute names no customer, so they are linked
+    when a webhook with a customer has them. Only `name` may open an account.
 
-    `paid` says which invoice a payment paid, by the payment's name: since 2025-03-31 nothing else of Stripe does.
+    `paid` is the invoice that a payment paid, by the payment's name: since 2025-03-31 no other event of Stripe has it.
     `goes_back` is the name of the payment that is refunded or disputed.
     """
 
@@ -113,7 +113,7 @@ class Webhook:
 
     @property
     def unused(self) -> tuple[Unused, ...]:
-        """What of it moves nothing."""
+        """Its parts that move nothing."""
         return tuple(part for part in self.parts if isinstance(part, Unused))
 
     @property
@@ -141,5 +141,5 @@ class Webhook:
 
 
 def given(**fields: Any) -> dict[str, Any]:
-    """Return the fields that are there: those that are not None."""
+    """Return the fields that are not None."""
     return {name: value for name, value in fields.items() if value is not None}
