@@ -93,7 +93,7 @@ def _scoped(text: str) -> str:
     text = _IMPORT.sub(lambda found: f'const {{{found[1].replace(" as ", ": ")}}} = m["{found[2]}"];\n', text)
     text = _INDENT.sub("", _COMMENT.sub("", _LISTED.sub("", _DECLARED.sub(r"\1 \2", text))))
     text = _BETWEEN.sub("", text)
-    members = ", ".join(f"{name}: {inside}" for name, inside in exported.items())
+    members = ", ".join(name if name == inside else f"{name}: {inside}" for name, inside in exported.items())
     return f"{text}\nreturn {{ {members} }};"
 
 

@@ -168,7 +168,7 @@ def test_modules_become_one_script_each_behind_what_it_imports() -> None:
         '"use strict";\nconst m = {};\n'
         'm["d.js"] = (() => {\nconst x=1;\n\nreturn { d: x };\n})();\n'
         'm["b.js"] = (() => {\nconst { d } = m["d.js"];\nconst c = d;\nasync function b() {}\n\n'
-        "return { c: c, b: b };\n})();\n"
+        "return { c, b };\n})();\n"
         'm["a.js"] = (() => {\nconst { b: two, c } = m["b.js"];\nconst { d } = m["d.js"];\ntwo(c, d);\n\n'
         "return {  };\n})();\n"
     )

@@ -138,7 +138,7 @@ given.unsure = method !== "GET";
 return new Refused(given);
 }
 
-return { Refused: Refused, who: who, whyEnded: whyEnded, onSession: onSession, signIn: signIn, signOut: signOut, ask: ask, askText: askText };
+return { Refused, who, whyEnded, onSession, signIn, signOut, ask, askText };
 })();
 m["words.js"] = (() => {
 const numbers = new Intl.NumberFormat();
@@ -207,7 +207,7 @@ return text;
 const newKey = () =>
 Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
-return { number: number, signed: signed, time: time, shortTime: shortTime, counted: counted, credits: credits, short: short, ago: ago, daysLeft: daysLeft, inDays: inDays, TYPES: TYPES, called: called, EVENTS: EVENTS, uuid: uuid, visible: visible, indented: indented, newKey: newKey };
+return { number, signed, time, shortTime, counted, credits, short, ago, daysLeft, inDays, TYPES, called, EVENTS, uuid, visible, indented, newKey };
 })();
 m["parts.js"] = (() => {
 const { html, useCallback, useEffect, useRef, useState } = m["preact.js"];
@@ -309,7 +309,7 @@ const [open] = useState(() => first || !matchMedia("(max-width: 36rem)").matches
 return html`<section class=${kind} aria-labelledby=${id}><details class="fold" open=${open}><summary><h2 id=${id}>${title}</h2></summary>${children}</details></section>`;
 }
 
-return { useLoad: useLoad, usePages: usePages, Pages: Pages, useEvery: useEvery, Trouble: Trouble, Waiting: Waiting, Time: Time, Id: Id, EventName: EventName, Term: Term, Copy: Copy, Scroll: Scroll, Badge: Badge, typing: typing, Title: Title, Section: Section };
+return { useLoad, usePages, Pages, useEvery, Trouble, Waiting, Time, Id, EventName, Term, Copy, Scroll, Badge, typing, Title, Section };
 })();
 m["concepts.js"] = (() => {
 const { html, useEffect } = m["preact.js"];
@@ -320,7 +320,7 @@ useEffect(() => document.getElementById(at)?.scrollIntoView(), [at]);
 return html`<${Title} name="Concepts">Concepts<//><dl class="card concepts">${CONCEPTS.map(([id, name, text]) => html`<div key=${id} id=${id} class=${id === at ? "sought" : ""}><dt><h2>${name}</h2></dt><dd>${text}</dd></div>`)}</dl>`;
 }
 
-return { Concepts: Concepts };
+return { Concepts };
 })();
 m["names.js"] = (() => {
 const { html, useEffect, useState } = m["preact.js"];
@@ -344,7 +344,7 @@ return (id) => known.get(id) ?? null;
 const called = (id, named) => named(id) ?? html`<code title=${id}>${id.slice(0, 8)}</code>`;
 const Shop = ({ id, named }) => html`<a class="shop" href="#/merchant/${id}">${called(id, named)}</a>`;
 
-return { forgetName: forgetName, useNames: useNames, called: called, Shop: Shop };
+return { forgetName, useNames, called, Shop };
 })();
 m["letters.js"] = (() => {
 const { html, useState } = m["preact.js"];
@@ -444,7 +444,7 @@ const choose = (id) => setChosen((before) => (before.includes(id) ? before.filte
 return html`<${Title} name="Dead letters">Dead letters<//><p class="muted"><${Term} of="dead-letter">Dead letters<//> are messages that could not be applied. They moved no credits; other messages were applied. Retrying one is always safe: a fact moves credits once.</p><p><button type="button" onClick=${() => { setChosen([]); reload(); }} disabled=${loading}>${loading ? "Looking…" : "Refresh"}</button></p>${all.length > 0 && html`<form class="filters" role="search" aria-label="Find a dead letter" onSubmit=${(event) => event.preventDefault()}><div class="grow"><label for="within">An order's number, or other text of the message</label><input id="within" value=${within} autocomplete="off" spellcheck=${false} placeholder="1042" onInput=${(event) => { setWithin(event.currentTarget.value); setChosen([]); }} /></div></form>`}${data && html`<${Groups} code=${code} merchant=${merchant} />`}${all.length > 0 && html`<p class="muted" role="status">${unseen > 0 ? `The ${number(all.length)} newest of about ${number(data.pagination.total)}` : `All ${number(all.length)}`} are here${sought && `, ${number(letters.length)} with this text`}.${unseen > 0 && !left ? " Somebody else looks at the others now: refresh." : ""}</p>`}${letters.length > 0 && html`<${Many} letters=${letters} chosen=${chosen} set=${setChosen} gone=${gone} />`}<ul class="letters">${letters.map((letter) => html`<${Letter} key=${letter.id} letter=${letter} chosen=${chosen.includes(letter.id)} choose=${choose} gone=${gone} named=${named} />`)}</ul><${Pages} of=${pages} none=${unseen > 0 ? `About ${number(unseen)} are parked, and somebody else looks at them now: refresh.` : `Nothing is parked${code ? " with this code" : ""}${merchant ? " of this merchant" : ""}.`} />`;
 }
 
-return { Letters: Letters };
+return { Letters };
 })();
 m["many.js"] = (() => {
 const { html, useEffect, useRef, useState } = m["preact.js"];
@@ -597,7 +597,7 @@ setText(await file.text());
 return html`<${Title} name="Many at once">Many adjustments at once<//><${Section} name="The file" first>${before && !plan && html`<p class="said" role="status">A run of this file was interrupted. Preview it again and continue: each row counts once.</p>`}<form onSubmit=${(event) => { event.preventDefault(); preview(false); }}><label for="file">Choose a CSV</label><input id="file" type="file" accept=".csv,text/csv" onChange=${choose} /><label for="csv">or paste it</label><textarea id="csv" rows="6" spellcheck=${false} aria-describedby="csv-help" value=${text} onInput=${(event) => { setText(event.currentTarget.value); setPlan(null); }}></textarea><p class="small muted" id="csv-help">A header line <code>merchant_id,credits,reason</code>, then up to 2,000 rows; credits are signed. Do not change a file that was applied in part: other content is another batch.</p><${Trouble} error=${state.error} /><button class="main" type="submit" disabled=${state.busy || !text.trim()}>${state.busy ? "Looking…" : "Preview"}</button>${" "}<button type="button" disabled=${state.busy || !text.trim()} onClick=${() => preview(true)}>Preview its undo</button></form><//>${plan && html`<${Plan} key=${plan.key} plan=${plan} update=${setPlan} undo=${() => preview(true)} text=${text} changed=${() => setTurn((last) => last + 1)} />`}<${Waiters} turn=${turn} />`;
 }
 
-return { Many: Many };
+return { Many };
 })();
 m["actions.js"] = (() => {
 const { html } = m["preact.js"];
@@ -626,7 +626,7 @@ return html`<ol class="story" data-test="actions">${pages.rows.map((row) => html
 const Actions = () => html`<${Title} name="Actions">Who did what<//><div class="card"><${List} merchant=${null} turn=${0} /></div>`;
 const ActionsOf = ({ merchant, turn }) => html`<${Section} name="Who did what"><${List} merchant=${merchant} turn=${turn} /><//>`;
 
-return { Actions: Actions, ActionsOf: ActionsOf };
+return { Actions, ActionsOf };
 })();
 m["ahead.js"] = (() => {
 const { html } = m["preact.js"];
@@ -660,7 +660,7 @@ const [lots, lines] = [lapses(account), levels(account)];
 return html`${lots.length > 0 && html`<${Scroll} name="Lapses to come"><table data-test="lapses"><caption>Lapses to come</caption><thead><tr><th scope="col">When</th><th scope="col" class="num">Credits</th><th scope="col" class="num">Left, if no orders come</th></tr></thead><tbody>${lots.map((lot) => html`<tr key=${lot.at}><td><${Time} at=${lot.at} /> <span class="muted">(<${Time} at=${lot.at} relative />)</span></td><td class="num">${number(lot.credits)}</td><td class="num">${number(lot.left)}</td></tr>`)}</tbody></table><//>`}${lines.length > 0 && html`<${Scroll} name="Levels"><table data-test="level-lines"><caption>Levels</caption><thead><tr><th scope="col">Level</th><th scope="col" class="num">At</th><th scope="col" class="num">In credits now</th><th scope="col">State</th></tr></thead><tbody>${lines.map((line) => html`<tr key=${line.name}><td>${line.name}</td><td class="num">${number(line.at)} ${line.unit}</td><td class="num">${line.credits === null ? "not known yet" : number(line.credits)}</td><td>${line.below ? "below" : "above"}</td></tr>`)}</tbody></table><//>`}`;
 }
 
-return { lapses: lapses, past: past, levels: levels, Ahead: Ahead };
+return { lapses, past, levels, Ahead };
 })();
 m["chart.js"] = (() => {
 const { html, useEffect, useMemo, useRef, useState } = m["preact.js"];
@@ -844,7 +844,7 @@ return html`<${Section} name="Burn-down" first kind="card chart"><${Trouble} err
 : account.balance === 0 ? "It is empty." : "Recent orders used few credits or none, so no date can be projected."}</p><${Plotted} records=${records} account=${account} outlook=${outlook} now=${now} /><p class="small muted">The line: the balance after each of the newest ${number(records.length)} transactions. Dashed: the threshold. Dotted: the projection.${records.some((one) => one.drawn.length) && " Bands: credits that lapse, as they were, and from now until they do, if no orders come."}${levels(account).length > 0 && " Named lines: levels."}</p><${Ahead} account=${account} />`}<//>`;
 }
 
-return { Chart: Chart };
+return { Chart };
 })();
 m["days.js"] = (() => {
 const { html, useState } = m["preact.js"];
@@ -879,7 +879,7 @@ what=${(rows) => `${counted(sum(rows, "orders"), "order")} used ${credits(sum(ro
 const FleetDays = () => html`<${Days} path="credits/admin/days" name="The fleet by day" turn=${0} bars="orders" line="enabled" columns=${[["enabled", "On"], ["disabled", "Off"], ["low", "Low"], ...COLUMNS, ["parked", "Parked"]]}
 what=${(rows) => rows.length < 2 ? "What a day moves is known from the second day on." : `${counted(sum(rows, "orders"), "order")} used ${credits(sum(rows, "used"))}; ${number(sum(rows, "credits_in"))} came in. Parked: ${counted(sum(rows, "parked"), "message")}. Bars: orders. Line: plugins that are on.`} />`;
 
-return { AccountDays: AccountDays, FleetDays: FleetDays };
+return { AccountDays, FleetDays };
 })();
 m["forms.js"] = (() => {
 const { html, useRef, useState } = m["preact.js"];
@@ -990,7 +990,7 @@ setState({ busy: false, error, said: null });
 return html`<${Section} name="Low-balance threshold"><p>${own === null ? html`The default applies: low at ${number(account.threshold)}.` : html`A custom threshold: low at ${number(own)}.`}</p><form class="inline" onSubmit=${(event) => set(event, value)}><label for="threshold">Custom threshold</label><input id="threshold" inputmode="numeric" autocomplete="off" value=${text} aria-invalid=${wrong ? "true" : undefined} placeholder=${number(account.threshold)} onInput=${(event) => setText(event.currentTarget.value)} /><button type="submit" disabled=${state.busy || wrong || value === null}>Set</button>${own !== null && html`<button type="button" class="quiet" disabled=${state.busy} onClick=${(event) => set(event, null)}>Back to the default</button>`}</form>${wrong && html`<p class="wrong" role="alert">Whole credits, from 0 to ${number(MOST)}.</p>`}<div aria-live="polite">${state.said && html`<p class="good">${state.said}</p>`}</div><${Trouble} error=${state.error} /><//>`;
 }
 
-return { Adjust: Adjust, Threshold: Threshold };
+return { Adjust, Threshold };
 })();
 m["freezing.js"] = (() => {
 const { html, useRef, useState } = m["preact.js"];
@@ -1028,7 +1028,7 @@ send("PUT", { body: { reason: reason.trim(), until: until ? new Date(until).toIS
 return html`<${Section} name="Freeze"><p>Switches the plugin off whatever the balance.</p><form onSubmit=${freezes}><label for="freeze-reason">Reason for it</label><input id="freeze-reason" autocomplete="off" maxlength="500" value=${reason} onInput=${(event) => setReason(event.currentTarget.value)} /><label for="freeze-until">Until (optional)</label><input id="freeze-until" type="datetime-local" value=${until} onInput=${(event) => setUntil(event.currentTarget.value)} />${past && html`<p class="wrong" role="alert">The end must be in the future.</p>`}<button type="submit" disabled=${!reason.trim() || past || state.busy}>${freeze ? "Replace the freeze" : "Freeze the account"}</button>${freeze && html` <button type="button" class="quiet" disabled=${state.busy} onClick=${() => send("DELETE", { parameters: { reason: reason.trim() } }, "Unfrozen.")}>Unfreeze</button>`}</form><div aria-live="polite">${state.said && html`<p class="good">${state.said}</p>`}</div><${Trouble} error=${state.error} /><//>`;
 }
 
-return { Frozen: Frozen, Freeze: Freeze };
+return { Frozen, Freeze };
 })();
 m["chain.js"] = (() => {
 const GENESIS = "0".repeat(64);
@@ -1073,7 +1073,7 @@ if (!linked || !adds(record) || (await hashOf(record)) !== record.hash) found.pu
 return found;
 }
 
-return { GENESIS: GENESIS, canonical: canonical, canCheck: canCheck, hashOf: hashOf, adds: adds, follows: follows, broken: broken };
+return { GENESIS, canonical, canCheck, hashOf, adds, follows, broken };
 })();
 m["ledger.js"] = (() => {
 const { html, useEffect, useRef, useState } = m["preact.js"];
@@ -1144,7 +1144,7 @@ const total = pages.data?.pagination.total;
 return html`<${Section} name="Ledger" first kind="card ledger" title=${html`Ledger ${typeof total === "number" && html`<span class="small muted">${counted(total, "transaction")}</span>`}`}><${Filters} filters=${filters} set=${setFilters} />${backwards && html`<p class="wrong" role="alert">The first day is after the last.</p>`}${rows.length > 0 && html`<${Scroll} name="Transactions, newest first"><table><caption class="sr">Transactions, newest first</caption><thead><tr><th scope="col" class="num wide">No.</th><th scope="col">When</th><th scope="col">Type</th><th scope="col" class="num">Credits</th><th scope="col" class="num">Balance</th></tr></thead><tbody>${rows.map((record) => html`<${Row} key=${record.id} record=${record} />`)}</tbody></table><//>`}<${Pages} of=${pages} none="No transaction matches." button=${html`<${More} more=${more} busy=${older.busy} />`} /><${Chain} id=${id} /><//>`;
 }
 
-return { Ledger: Ledger };
+return { Ledger };
 })();
 m["links.js"] = (() => {
 const { html, useState } = m["preact.js"];
@@ -1184,7 +1184,7 @@ return html`<${Section} name="Shops and customers">${names.length ? html`<ul cla
 : data && html`<p class="muted">No shop and no customer is linked to this merchant.</p>`}<form onSubmit=${link} aria-label="Link a shop or customer"><label for="kind">Kind</label><select id="kind" value=${kind} onChange=${(event) => setKind(event.currentTarget.value)}>${Object.entries(KINDS).map(([value, [shown]]) => html`<option key=${value} value=${value}>${shown}</option>`)}</select><label for="linked">${kind === "shopify" ? "Domain" : "Customer"}</label><input id="linked" required value=${name} maxlength="255" autocomplete="off" spellcheck=${false} placeholder=${KINDS[kind][1]} onInput=${(event) => setName(event.currentTarget.value)} /><label for="label">Name <span class="muted">(optional)</span></label><input id="label" value=${label} maxlength="255" autocomplete="off" placeholder="what people call the shop" onInput=${(event) => setLabel(event.currentTarget.value)} /><p><button type="submit" disabled=${state.busy || !name.trim()}>${state.busy ? "Linking…" : "Link"}</button></p></form><div aria-live="polite">${state.said && html`<p class="good">${state.said}</p>`}</div><${Trouble} error=${state.error ?? error} /><//>`;
 }
 
-return { Links: Links };
+return { Links };
 })();
 m["merchants.js"] = (() => {
 const { html, useEffect, useState } = m["preact.js"];
@@ -1231,7 +1231,7 @@ location.hash = `#/merchants/${encodeURIComponent(text.trim())}`;
 return html`<${Title} name="Merchants">Merchants<//><form class="filters" role="search" aria-label="Filter the merchants" onSubmit=${send}><div class="grow"><label for="starting">Name, domain or id (the beginning is enough)</label><input id="starting" value=${text} autocomplete="off" spellcheck=${false} maxlength="255" placeholder="Last Penny Books, last-penny.myshopify.com or 4f1c6f0e" onInput=${(event) => setText(event.currentTarget.value)} /></div><button type="submit">Filter</button><a class="button" href="#/off">Off</a><a class="button" href="#/low">Low</a><a class="button" href="#/week">Out within a week</a></form><${Recent} />${pages.rows.length > 0 && html`<${AccountTable} rows=${pages.rows} name="Merchants" />`}<${Pages} of=${pages} none="No merchant matches." />`;
 }
 
-return { recent: recent, visited: visited, AccountTable: AccountTable, Merchants: Merchants };
+return { recent, visited, AccountTable, Merchants };
 })();
 m["papers.js"] = (() => {
 const { html, useEffect, useRef, useState } = m["preact.js"];
@@ -1316,7 +1316,7 @@ const [month, setMonth] = useState(() => months(account.created_at)[0]);
 return html`<${Section} name="Statement and export"><${Months} account=${account} month=${month} set=${setMonth} /><${Statement} key=${month} id=${id} month=${month} newest=${account.last_transaction_id} /><${Export} id=${id} month=${month} /><//>`;
 }
 
-return { Papers: Papers };
+return { Papers };
 })();
 m["merchant.js"] = (() => {
 const { html, useEffect, useRef, useState } = m["preact.js"];
@@ -1364,7 +1364,7 @@ return html`<${Title} name=${name ?? `Merchant ${id.slice(0, 8)}`}>${name ? html
 <${Status} account=${known} story=${told.current} /><${Trouble} error=${story.error} retry=${story.reload} /><div class="columns"><div><${Chart} account=${known} /><${AccountDays} id=${id} newest=${known.last_transaction_id} />${told.current && html`<${Chapters} story=${told.current} />`}</div><div>${admin && html`<${Adjust} key=${known.merchant_id} account=${known} done=${changed} /><${Threshold} key=${`${known.low_balance_threshold}`} account=${known} done=${changed} /><${Freeze} account=${known} done=${changed} />`}<${Totals} account=${known} /><${Papers} account=${known} />${admin && html`<${Links} id=${id} done=${changed} />`}${admin && html`<${ActionsOf} merchant=${id} turn=${turn} />`}</div></div><${Ledger} id=${id} newest=${known.last_transaction_id} turn=${turn} />`}`;
 }
 
-return { Merchant: Merchant };
+return { Merchant };
 })();
 m["overview.js"] = (() => {
 const { html, useRef, useState } = m["preact.js"];
@@ -1454,7 +1454,7 @@ const [last, at] = LAST[which];
 return html`<${Title} name=${title}>${title}<//>${pages.rows.length > 0 && html`<${AccountTable} rows=${pages.rows} name=${title} last=${last} at=${at} />`}<${Pages} of=${pages} none=${none} />`;
 }
 
-return { Overview: Overview, Accounts: Accounts };
+return { Overview, Accounts };
 })();
 m["transaction.js"] = (() => {
 const { html, useEffect, useState } = m["preact.js"];
@@ -1524,7 +1524,7 @@ const name = record ? called(record) : "Transaction";
 return html`<${Title} name="${name} ${id.slice(0, 8)}">${name} ${record && record.transaction_type !== "TRIAL" ? html`<code>${record.reference_id}</code>` : ""}<//><${Trouble} error=${error} retry=${reload} />${!record && !error && html`<${Waiting} what="Reading the transaction…" />`}${record && html`<p class="lead"><strong class=${record.amount > 0 ? "good" : ""}>${signed(record.amount)}</strong> ${Math.abs(record.amount) === 1 ? "credit" : "credits"}: balance ${number(record.balance_before)} → ${number(record.balance_after)}, <${Time} at=${record.created_at} relative />.${" "}<a href="#/merchant/${record.merchant_id}">To ${shop ?? "the merchant"}</a></p><div class="columns"><${Facts} record=${record} shop=${shop} /><${Check} key=${record.id} record=${record} /></div>`}`;
 }
 
-return { Transaction: Transaction };
+return { Transaction };
 })();
 m["app.js"] = (() => {
 const { html, render, useEffect, useState } = m["preact.js"];
