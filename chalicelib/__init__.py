@@ -11,6 +11,6 @@ The layers, from the inside out. Imports go one way, and `lint-imports` enforces
     handlers/   one entry point for each function
     api/        the HTTP API: routes and their shared machinery
 
-All but the domain also use settings.py (read on first use, by environment.py), telemetry.py (metrics and a container's
-counters), lines.py (log lines) and static/ (the pages and documents that ship).
+Beside them, for the layers that know the outside: settings.py (read on first use, by environment.py), telemetry.py
+(metrics and a container's counters), lines.py (log lines) and static/ (the pages and documents that ship).
 """

@@ -225,7 +225,7 @@ WORDS: Mapping[str, Word] = {
     "StatusChanged.timestamp": Word("When the status changed.", TIME_FORM),
     "event_type": Word("The event's type, which is also its subject on NATS and its `detail-type` on the bus."),
     "Envelope.idempotency_key": Word(
-        "Names the period of a renewal whose payload names none; otherwise unused. One equal to `event_id` is ignored."
+        "Names the period of a renewal whose payload names none; otherwise unused. One equal to `event_id` is absent."
     ),
     "timestamp": Word(
         "When the fact happened. An invalid time, one before 2000 or one after tomorrow counts as absent."
@@ -258,7 +258,7 @@ WORDS: Mapping[str, Word] = {
     "PaymentRefunded.amount": Word("The money of this refund."),
     "amount_refunded": Word("The sum of all refunds of the payment so far."),
     "payment_total": Word("The payment's money, of which the refund is a share."),
-    "debt": Word("Credits owed because the account did not have them; the next inflow pays them.", COUNT_FORM),
+    "debt": Word("Credits owed because the account did not have them; the next inflow pays them first.", COUNT_FORM),
     "PaymentReversed.debt": Word("Credits that are owed because of it, 0 for none.", COUNT_FORM),
     "PaymentReversed.reason": Word(
         "Why credits were taken back or returned.", {"enum": ["refunded", "disputed", "dispute_won"]}

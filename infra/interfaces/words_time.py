@@ -17,7 +17,7 @@ WORDS_OF_TIME: Mapping[str, Word] = {
     "days_left": Word("Whole days that the credits last, rounded down; null if more than ten years.", COUNT_FORM),
     "empty_on": Word("The day on which the last credit is used, in UTC.", {"format": "date"}),
     "per_day": Word(
-        "Credits that orders use per day, less refunds: recent days count most, a week ago counts half.",
+        "Credits that orders use per day, less what edits and refunds give back; a week ago counts half of today.",
         {"minimum": 0},
     ),
     "lots": Word("The credits that lapse, soonest first; the rest of the balance never lapses."),
