@@ -104,7 +104,10 @@ class RawWebhooks:
         return replace(asked, merchant_id=None, closes=False, ignored=ignored)
 
     def _of(self, found: ReadWebhook, merchant: MerchantId, now: datetime, *, opens: bool = False) -> Event:
-        """Return what a webhook of this merchant asks for; if it `opens` and moves credits, the account's trial first."""
+        """Return what a webhook of this merchant asks for.
+
+        With `opens`, the trial comes first if the webhook moves credits.
+        """
         webhook = found.webhook
         of_events = list(zip(webhook.events, webhook.bodies(merchant, invoice=found.invoice), strict=True))
         bodies = [body for event, body in of_events if not event.secondary]

@@ -57,7 +57,7 @@ _SAID = {
     "evt.order.updated": "The same; for an order that is charged already, a newer version posts the difference.",
     "evt.shopify.webhook.order_refunded": "Gives back the refunded share of what the order really took.",
     "evt.billing.payment_succeeded": "Adds the credits that were paid for.",
-    "evt.billing.payment_refunded": "Takes back the refunded share of a payment's credits; what is missing is owed.",
+    "evt.billing.payment_refunded": "Takes back the refunded share of a payment's credits; missing credits are owed.",
     "evt.billing.payment_disputed": "Takes back the remaining credits of the payment until the dispute is decided.",
     "evt.billing.payment_dispute_won": "Returns what the dispute took.",
     "evt.subscription.renewed": "Adds a period's credits: every period counts, the same period once.",
