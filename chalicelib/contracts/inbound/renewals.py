@@ -21,8 +21,13 @@ from chalicelib.domain.movements import Kind, Movement
 _LATEST_PERIOD = datetime(2100, 1, 1, tzinfo=UTC)
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _NUMBER = re.compile(r"([0-9]{1,16})(\.0+)?")
-_UNSET = re.compile(r"\s*(?:000[01]-\d{2}-\d{2}(?:\D.*)?|0(?:\.0+)?\s*)", re.ASCII)
-"""What languages and databases write for a time that was never set: Go and C# the year 1, MySQL the year 0."""
+_UNSET = re.compile(
+    r"\s*(?:000[01](?:-\d{2}-\d{2}|\d{4}(?=T))(?:\D.*)?|(?:0|-62135596800(?:000)?)(?:\.0+)?\s*)", re.ASCII
+)
+"""What languages and databases write for a time that was never set: Go and C# the year 1, MySQL the year 0.
+
+In Unix time, the year 1 begins 62135596800 seconds before 1970.
+"""
 
 
 def _start(value: Any) -> Any:
@@ -32,7 +37,7 @@ def _start(value: Any) -> Any:
     """
     if isinstance(value, Decimal) and is_writable(value) and value == value.to_integral():
         value = int(value)
-    unset = isinstance(value, str) and _UNSET.fullmatch(value)
+    unset = isinstance(value, str | int) and _UNSET.fullmatch(str(value))
     return None if unset or moment(value) == _EPOCH else value
 
 
