@@ -23,7 +23,7 @@ from chalicelib.domain.errors import Code
 from chalicelib.domain.ids import (
     GLOBAL_ID_LENGTH_MAX,
     ID_LENGTH_MAX,
-    NIL_UUID,
+    NIL_UUIDS,
     SESSION_ID_LENGTH_MAX,
     SESSION_PREFIX,
     Instant,
@@ -77,7 +77,7 @@ def _shop_id(value: Any) -> str:
 
 def is_unset(value: Any) -> bool:
     """Whether a value is what senders write for one that they never set: null, an empty text, or a UUID of zeros."""
-    return value is None or value in ("", NIL_UUID)
+    return value is None or value in ("", *NIL_UUIDS)
 
 
 empty_is_none = BeforeValidator(lambda value: None if is_unset(value) else value)

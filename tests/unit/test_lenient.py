@@ -51,18 +51,19 @@ def test_an_empty_field_is_absent_and_nothing_was_dropped(name: str, value: Any)
     assert (len(event.movements), event.dropped, event.correlation_id) == (1, (), None)
 
 
-def test_a_uuid_that_was_never_set_names_nothing() -> None:
-    payload = {"merchant_id": SHOP, "subscription_id": "s", "credits": 5, "renewal_id": NIL, "aliases": [NIL]}
-    [renewal] = read(RENEWED, {**payload, "period_start": "2026-11-01"}, event_id="e1", idempotency_key=NIL).movements
+@pytest.mark.parametrize("nil", [NIL, NIL.replace("-", "")])
+def test_a_uuid_that_was_never_set_names_nothing(nil: str) -> None:
+    payload = {"merchant_id": SHOP, "subscription_id": "s", "credits": 5, "renewal_id": nil, "aliases": [nil]}
+    [renewal] = read(RENEWED, {**payload, "period_start": "2026-11-01"}, event_id="e1", idempotency_key=nil).movements
     assert (renewal.key, renewal.other_keys) == ("SUBSCRIPTION_RENEWAL_s_1793491200000", ())
-    for event_id in ("e1", NIL):
+    for event_id in ("e1", nil):
         with pytest.raises(Rejected) as raised:
-            read(RENEWED, payload, event_id=event_id, idempotency_key=NIL)
+            read(RENEWED, payload, event_id=event_id, idempotency_key=nil)
         assert raised.value.code == "period_missing"
 
-    assert read(PAID, {"merchant_id": NIL, "identifiers": {"merchant_id": SHOP}, "order_id": 1}).movements
+    assert read(PAID, {"merchant_id": nil, "identifiers": {"merchant_id": SHOP}, "order_id": 1}).movements
     with pytest.raises(Rejected) as raised:
-        read("evt.merchant.created", {"merchant_id": NIL})
+        read("evt.merchant.created", {"merchant_id": nil})
     assert raised.value.code == "field_missing"
 
 

@@ -15,7 +15,7 @@ from chalicelib.contracts.inbound.payloads import CreditsByManyNames, Ignored, T
 from chalicelib.contracts.moments import EARLIEST, MOMENT_FORM, moment
 from chalicelib.contracts.values import Id, PaymentAliases, PaymentId, Reading
 from chalicelib.domain.errors import Code, Rejected
-from chalicelib.domain.ids import NIL_UUID, escaped
+from chalicelib.domain.ids import NIL_UUIDS, escaped
 from chalicelib.domain.movements import Kind, Movement
 
 _LATEST_PERIOD = datetime(2100, 1, 1, tzinfo=UTC)
@@ -45,7 +45,7 @@ class SubscriptionRenewed(Expiring, CreditsByManyNames):
     """A subscription was renewed for a period: every period counts, the same period once."""
 
     subscription_id: Id
-    renewal_id: Annotated[PaymentId | None, BeforeValidator(lambda value: None if value == NIL_UUID else value)] = None
+    renewal_id: Annotated[PaymentId | None, BeforeValidator(lambda value: None if value in NIL_UUIDS else value)] = None
     period_start: Annotated[Id | None, BeforeValidator(_start)] = None
     period_end: Annotated[Any, WithJsonSchema(MOMENT_FORM)] = None
     aliases: PaymentAliases = ()
