@@ -1,5 +1,6 @@
 """The operators' routes: the live view's figures, and parked messages (contract, section 6)."""
 
+import re
 from collections.abc import Callable, Mapping
 from urllib.parse import unquote
 
@@ -23,6 +24,10 @@ SEARCH_SECONDS = 6.0
 LOOK_SECONDS = 12.0
 """How long all letters are looked at for a list of the newest; what was looked at takes as long to release."""
 LETTER_ID_LENGTH_MAX = 128
+_CURSOR = re.compile(
+    rf"(\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{{3}}Z)/([\x20-\x7e]{{1,{LETTER_ID_LENGTH_MAX}}})", re.ASCII
+)
+"""A letter's position: when it was parked, and its id."""
 ALL = tuple(Parking)
 
 blueprint = Blueprint(__name__)
@@ -169,10 +174,10 @@ def _before(asked: PageRequest) -> tuple[str, str] | None:
     """Return the place at which the page begins, that of the last letter of the page before it."""
     if asked.cursor is None:
         return None
-    time, slash, letter_id = asked.cursor.partition("/")
-    if not (slash and letter_id):
+    position = _CURSOR.fullmatch(asked.cursor)
+    if position is None:
         raise bad_request("cursor", "The cursor is not one of this list.")
-    return time, letter_id
+    return position[1], position[2]
 
 
 def _parking(call: Call) -> list[Parking] | None:

@@ -234,7 +234,7 @@ def _money(column: str, value: Any) -> Decimal:
         raise _WrongError(column, "not an amount of money: digits and a point, such as 1234.50") from None
 
 
-def _currency(column: str, value: Any) -> str:
+def _currency(column: str, value: Any) -> str | None:
     try:
         return currency(_plain(column, value))
     except PydanticCustomError:

@@ -23,7 +23,7 @@ from chalicelib.domain.errors import Code
 from chalicelib.domain.ids import (
     GLOBAL_ID_LENGTH_MAX,
     ID_LENGTH_MAX,
-    NIL_UUID,
+    NIL_UUIDS,
     SESSION_ID_LENGTH_MAX,
     SESSION_PREFIX,
     Instant,
@@ -77,7 +77,7 @@ def _shop_id(value: Any) -> str:
 
 def is_unset(value: Any) -> bool:
     """Whether a value is what senders write for one that they never set: null, an empty text, or a UUID of zeros."""
-    return value is None or value in ("", NIL_UUID)
+    return value is None or value in ("", *NIL_UUIDS)
 
 
 empty_is_none = BeforeValidator(lambda value: None if is_unset(value) else value)
@@ -131,15 +131,11 @@ def money(value: Any) -> Decimal:
     return Decimal(value)
 
 
-def currency(value: Any) -> str:
-    """Return a currency's code in capitals; raises `PydanticCustomError` if it is invalid."""
+def currency(value: Any) -> str | None:
+    """Return a currency's code in capitals, None for no currency; raises `PydanticCustomError` if it is invalid."""
     if not isinstance(value, str) or _CURRENCY.fullmatch(value) is None:
         raise PydanticCustomError(Code.FIELD_INVALID, "a currency is a code of three letters")
-    return value.upper()
-
-
-def _known_currency(value: Any, _: "Reading") -> str | None:
-    code = currency(value)
+    code = value.upper()
     return None if code == NO_CURRENCY else code
 
 
@@ -277,6 +273,6 @@ OptionalKey = Annotated[str | None, lenient(lambda value, _: text_id(value, long
 OptionalTime = Annotated[Instant | None, lenient(_time), WithJsonSchema(MOMENT_FORM)]
 OptionalCurrency = Annotated[
     str | None,
-    lenient(_known_currency),
+    lenient(lambda value, _: currency(value)),
     WithJsonSchema({"type": "string", "description": "A code of three letters; anything else counts as none."}),
 ]

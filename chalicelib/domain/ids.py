@@ -56,6 +56,8 @@ def merchant_id(text: str) -> MerchantId:
 
 NIL_UUID = "00000000-0000-0000-0000-000000000000"
 """What languages write for a UUID that was never set, Go even where `omitempty` is to leave it out."""
+NIL_UUIDS = (NIL_UUID, NIL_UUID.replace("-", ""))
+"""It with hyphens, and without them, as .NET writes it."""
 ID_LENGTH_MAX = 64
 SESSION_PREFIX = "cs_"
 """How the ids of Stripe's checkout sessions begin, which are names of payments."""

@@ -84,6 +84,11 @@ def test_a_file_that_agrees_says_so(shop: System) -> None:
     assert (told["total"], told["items"], told["next"], told["orders"]) == (0, [], None, {"recorded": 2})
 
 
+def test_a_file_without_a_currency_is_not_compared_by_it(shop: System) -> None:
+    sent(shop, ("1", "24.90"))
+    assert compared(exported(row(1, Currency="XXX")))["total"] == 0
+
+
 def test_a_missing_order_is_named_with_the_event_that_mends_it_and_twice_is_once(shop: System) -> None:
     sent(shop, ("1", "24.90"))
     young = datetime.now(UTC) - timedelta(minutes=5)

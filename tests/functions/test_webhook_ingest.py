@@ -162,6 +162,21 @@ CASES: dict[str, tuple[list[Sent], list[tuple[str, int]]]] = {
         [INVOICE],
         [("SUBSCRIPTION_RENEWAL_sub%5F1_1793491200000", 500), ("SUBSCRIPTION_RENEWAL_sub%5F1_1796083200000", 200)],
     ),
+    "a change that is charged from the start of the period": (
+        [
+            paid_by("invoice.paid", invoice()),
+            paid_by(
+                "invoice.paid",
+                invoice(
+                    line(proration=True),
+                    id="in_2",
+                    billing_reason="subscription_update",
+                    metadata={"credits": "500"},
+                ),
+            ),
+        ],
+        [("SUBSCRIPTION_RENEWAL_sub%5F1_1793491200000", 500), ("SUBSCRIPTION_RENEWAL_sub%5F1_in%5F2", 500)],
+    ),
     "an invoice of the older era": (
         [paid_by("invoice.paid", invoice(line(old=True), old=True))],
         [("SUBSCRIPTION_RENEWAL_sub%5F1_1793491200000", 500)],

@@ -75,7 +75,7 @@ MUTANTS = (
             "reference_id=order_id))\n",
         ),
     ),
-    _mutant("currency compared case-sensitively", (VALUES, "    return value.upper()\n", "    return value\n")),
+    _mutant("currency compared case-sensitively", (VALUES, "    code = value.upper()\n", "    code = value\n")),
     _mutant(
         "a refund in any currency",
         (GOING_BACK, "or returned is None or sold == returned:", "or returned is None or sold:"),

@@ -15,14 +15,19 @@ from chalicelib.contracts.inbound.payloads import CreditsByManyNames, Ignored, T
 from chalicelib.contracts.moments import EARLIEST, MOMENT_FORM, moment
 from chalicelib.contracts.values import Id, PaymentAliases, PaymentId, Reading
 from chalicelib.domain.errors import Code, Rejected
-from chalicelib.domain.ids import NIL_UUID, escaped
+from chalicelib.domain.ids import NIL_UUIDS, escaped
 from chalicelib.domain.movements import Kind, Movement
 
 _LATEST_PERIOD = datetime(2100, 1, 1, tzinfo=UTC)
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _NUMBER = re.compile(r"([0-9]{1,16})(\.0+)?")
-_UNSET = re.compile(r"\s*(?:000[01]-\d{2}-\d{2}(?:\D.*)?|0(?:\.0+)?\s*)", re.ASCII)
-"""What languages and databases write for a time that was never set: Go and C# the year 1, MySQL the year 0."""
+_UNSET = re.compile(
+    r"\s*(?:000[01](?:-\d{2}-\d{2}|\d{4}(?=T))(?:\D.*)?|(?:0|-62135596800(?:000)?)(?:\.0+)?\s*)", re.ASCII
+)
+"""What languages and databases write for a time that was never set: Go and C# the year 1, MySQL the year 0.
+
+In Unix time, the year 1 begins 62135596800 seconds before 1970.
+"""
 
 
 def _start(value: Any) -> Any:
@@ -32,7 +37,7 @@ def _start(value: Any) -> Any:
     """
     if isinstance(value, Decimal) and is_writable(value) and value == value.to_integral():
         value = int(value)
-    unset = isinstance(value, str) and _UNSET.fullmatch(value)
+    unset = isinstance(value, str | int) and _UNSET.fullmatch(str(value))
     return None if unset or moment(value) == _EPOCH else value
 
 
@@ -40,7 +45,7 @@ class SubscriptionRenewed(Expiring, CreditsByManyNames):
     """A subscription was renewed for a period: every period counts, the same period once."""
 
     subscription_id: Id
-    renewal_id: Annotated[PaymentId | None, BeforeValidator(lambda value: None if value == NIL_UUID else value)] = None
+    renewal_id: Annotated[PaymentId | None, BeforeValidator(lambda value: None if value in NIL_UUIDS else value)] = None
     period_start: Annotated[Id | None, BeforeValidator(_start)] = None
     period_end: Annotated[Any, WithJsonSchema(MOMENT_FORM)] = None
     aliases: PaymentAliases = ()

@@ -150,6 +150,8 @@ def _renewals(invoice: Fields, invoice_id: str, subscription: str, terms: Source
         _unknown(invoice, prorated)
     if counted:
         parts += (unused(UnusedReason.PRORATION, line, "proration") for line in prorated)
+    # There may be several such invoices in a period, and a change may be charged from the period's start.
+    by_invoice = _is_of_threshold(invoice) or not counted
     counted = counted or prorated
     items = [line for line in counted if _is_item(line)]
     periods, used = _periods(invoice, [line for line in counted if line not in items])
@@ -162,7 +164,7 @@ def _renewals(invoice: Fields, invoice_id: str, subscription: str, terms: Source
             credits_given = whole if start == newest else 0
         else:
             credits_given = _of_period(invoice, [*lines, *beside], items if start == newest else [], terms)
-        if _is_of_threshold(invoice):
+        if by_invoice:
             named = given(renewal_id=invoice_id)
         else:
             # Another service may name the renewal by its invoice, if it pays for one period.
@@ -194,7 +196,7 @@ def _periods(invoice: Fields, lines: list[Fields]) -> tuple[dict[int, list[Field
 
 
 def _is_of_threshold(invoice: Fields) -> bool:
-    """Whether the invoice bills a threshold of use in a period: there may be several, so its id is the renewal's."""
+    """Whether the invoice bills a threshold of use in a period."""
     return invoice.text("billing_reason") == _THRESHOLD
 
 
