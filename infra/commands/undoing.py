@@ -56,7 +56,7 @@ def undo(
         what = f"{found.kind.transaction_type} {found.reference_id}, {found.amount:+d} credits"
         raise refused(f"Transaction {transaction} is not an adjustment that moved credits: {what}.")
     person = Person(responsible(admin), confirmed_by, yes)
-    for again in (partly, partly, False):
+    for again in (True, True, False):
         one = One(
             merchant_id=found.merchant_id,
             credits=-_taken_back(reader, found, partly=partly),
@@ -67,7 +67,7 @@ def undo(
         try:
             adjust_one(context, target, one, person, dry_run=dry_run, as_json=as_json)
         except CreditsError as error:
-            # An order that came in between has spent some of what was left.
+            # An order that came in between has spent some of what was left: look again, to take or to say the rest.
             if not again or error.code is not Code.INSUFFICIENT_CREDITS:
                 raise
         else:

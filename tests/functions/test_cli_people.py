@@ -131,10 +131,9 @@ def test_credits_that_were_spent_cannot_be_taken_back_but_the_others_can(people:
     assert "Nothing of the 1 credit is left" in people.run("undo", gone, "--partly").stderr
 
 
-def test_what_an_order_spends_in_between_is_not_taken_back(people: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    adjusted(people, "--remove", str(balance(people)))
-    given = adjusted(people, "--add", "20")
-    people.system.ingest(paid(1))
+@pytest.fixture
+def orders_in_between(people: Desk, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The numbers of orders, one of which is paid after each look at the balance, before it is changed."""
     adjust, orders = changes.adjust_one, [2, 3]
 
     def after_an_order(*given: Any, **named: Any) -> None:
@@ -142,8 +141,27 @@ def test_what_an_order_spends_in_between_is_not_taken_back(people: Desk, monkeyp
         adjust(*given, **named)
 
     monkeypatch.setattr(undoing, "adjust_one", after_an_order)
+    return orders
+
+
+@pytest.mark.usefixtures("orders_in_between")
+def test_what_an_order_spends_in_between_is_not_taken_back(people: Desk) -> None:
+    adjusted(people, "--remove", str(balance(people)))
+    given = adjusted(people, "--add", "20")
+    people.system.ingest(paid(1))
 
     assert (people.run("undo", given, "--partly", "--yes").exit_code, balance(people)) == (0, 0)
+
+
+@pytest.mark.usefixtures("orders_in_between")
+def test_an_undo_that_an_order_in_between_refuses_names_the_command_for_the_rest(people: Desk) -> None:
+    adjusted(people, "--remove", str(balance(people)))
+    given = adjusted(people, "--add", "20")
+
+    refused = people.run("undo", given, "--yes")
+
+    assert refused.exit_code == 1
+    assert f"19 credits of 20 left, the others are spent: `credits undo {given} --partly`" in refused.stderr
 
 
 def test_only_an_adjustment_is_taken_back(people: Desk) -> None:
