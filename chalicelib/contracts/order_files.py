@@ -99,7 +99,7 @@ class OrderFile:
         try:
             columns = list(self.place.columns) or next(reader, [])
             if missing := [name for name in NEEDED if name not in columns]:
-                raise NotOrdersError(f"line 1: the header has no column {missing[0]!r}; is it Shopify's order export?")
+                raise NotOrdersError(f"line 1: the header has no column {missing[0]!r}; Shopify's order export has it")
             if doubled := [name for name in (*NEEDED, REFUNDED) if columns.count(name) > 1]:
                 raise NotOrdersError(f"line 1: the column {doubled[0]!r} appears twice")
             self.place = self._read_to = replace(self._read_to, columns=tuple(columns))

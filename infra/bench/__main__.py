@@ -42,7 +42,7 @@ def measured(part: str) -> list[Measurement]:
 
 def main() -> None:
     """Measure the requested parts; fail where a machine-independent goal is missed."""
-    parser = argparse.ArgumentParser(description="Measure the service.")
+    parser = argparse.ArgumentParser(prog="python -m infra.bench", description=__doc__)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=USUAL)
     parser.add_argument("--json", type=Path, default=BUILD / "bench.json")
     parser.add_argument("--write", action="store_true", help="put the table into infra/docs/measurements.md")

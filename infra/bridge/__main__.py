@@ -4,6 +4,7 @@ Exit status: 0 after a clean drain, 1 when work was still under way after `BRIDG
 (it is redelivered), 2 for a setting that is missing or wrong.
 """
 
+import argparse
 import asyncio
 import logging
 import os
@@ -155,6 +156,7 @@ def _log_to_standard_error(level: str) -> None:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(prog="python -m infra.bridge", description=__doc__).parse_args()
     status = main()
     logging.shutdown()
     if status == UNFINISHED:

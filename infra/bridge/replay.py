@@ -8,6 +8,7 @@ After an interrupted run, run it again: it makes the consumer that it had remove
 subjects.
 """
 
+import argparse
 import asyncio
 import json
 import os
@@ -32,16 +33,24 @@ DONE, UNABLE = 0, 2
 
 def main(arguments: Sequence[str]) -> int:
     """Replay since the time given as the only argument, and return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m infra.bridge.replay", description=__doc__)
+    parser.add_argument("since", type=_time, help="a time such as 2026-11-25T00:00:00Z")
+    since: datetime = parser.parse_args(arguments).since
     try:
-        since = datetime.fromisoformat(arguments[0])
         settings = Settings.from_environment(os.environ)
-    except (IndexError, ValueError) as error:
-        sentence = str(error) if isinstance(error, SettingsError) else "name one time, such as 2026-11-25T00:00:00Z."
-        sys.stderr.write(f"replay: {sentence}\n")
+    except SettingsError as error:
+        sys.stderr.write(f"replay: {error}\n")
         return UNABLE
-    for stream, messages in asyncio.run(replay(settings.nats, since.astimezone(UTC))).items():
+    for stream, messages in asyncio.run(replay(settings.nats, since)).items():
         sys.stdout.write(f"{stream}: {messages} messages since then\n")
     return DONE
+
+
+def _time(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 2026-11-25T00:00:00Z") from None
 
 
 async def replay(access: Access, since: datetime) -> dict[str, int]:

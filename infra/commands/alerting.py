@@ -17,7 +17,7 @@ from infra.commands.output import print_json, say, unable
 from infra.commands.repeating import repeatable
 from infra.commands.status import counted
 from infra.commands.target import Target, find
-from infra.commands.times import now
+from infra.commands.times import now, shown
 
 Fleet = Annotated[bool, typer.Option("--fleet", help="Go back to the fleet's.")]
 None_ = Annotated[bool, typer.Option("--none", help="Have none, whatever the fleet has.")]
@@ -137,7 +137,8 @@ def _state(grace: dict[str, Any] | None) -> str:
     if grace is None:
         return "none"
     if not grace["running"]:
-        return f"over since {grace['ended_at']} ({grace['ended_by']}), until the balance is above the threshold again"
-    end = f" until {grace['ends_at']}" if grace["ends_at"] else ""
+        ended = f"over since {shown(grace['ended_at'])} ({grace['ended_by']})"
+        return f"{ended}, until the balance is above the threshold again"
+    end = f" until {shown(grace['ends_at'])}" if grace["ends_at"] else ""
     most = f" of {grace['credits']:,}" if grace["credits"] else ""
-    return f"runs since {grace['started_at']}{end}, {counted(grace['used'])}{most} owed"
+    return f"runs since {shown(grace['started_at'])}{end}, {counted(grace['used'])}{most} owed"

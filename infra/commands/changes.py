@@ -229,6 +229,8 @@ def _effect(account: Account, change: int) -> dict[str, Any]:
         sentence += f", the plugin goes {'on' if after.enabled else 'off'}"
     elif 0 < after.balance <= account.threshold < account.balance:
         sentence += f", low (threshold {account.threshold})"
+    if after and (paid := account.debt - after.debt):
+        sentence += f"; {counted(paid)} of it pay debt"
     return {
         "merchant_id": account.merchant_id,
         "balance_before": account.balance,

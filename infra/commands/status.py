@@ -64,7 +64,8 @@ def balance(
     account = as_of(found, at)
     own = "its own" if account.low_balance_threshold is not None else "the default"
     gone = ", closed" if account.closed else ", frozen" if account.freeze else ""
-    state = f"plugin {'on' if account.enabled else 'off'} since {shown(status_since(account), local=local)}{gone}"
+    kept = ", kept on by a grace" if account.enabled and account.in_grace else ""
+    state = f"plugin {'on' if account.enabled else 'off'} since {shown(status_since(account), local=local)}{gone}{kept}"
     say(f"{counted(account.balance)} left, {state}", style=_style(account))
     say(
         f"low-balance threshold {account.threshold} ({own}), {counted(found.sequence, 'transaction')}, the last at "

@@ -5,6 +5,7 @@ is deleted at the end, tables and all. Each step says what AWS shows that the em
 emulator is not taken for more than it is. A step that fails is reported, and the next ones go on where they can.
 """
 
+import argparse
 import os
 import sys
 import tempfile
@@ -49,7 +50,9 @@ def _place(stage: str) -> Iterator[tuple[Run, str]]:
 
 def main() -> None:
     """Walk, and leave the report in build/conformance-STAGE.md; end with 1 where a step failed."""
-    stage = sys.argv[1]
+    parser = argparse.ArgumentParser(prog="python -m infra.conformance", description=__doc__)
+    parser.add_argument("stage", help="a stage of .chalice/config.json, such as dev")
+    stage = parser.parse_args().stage
     with _place(stage) as (run, where):
         results = []
         for result in walk(run):

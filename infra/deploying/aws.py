@@ -9,6 +9,7 @@ whatever alarm is on, and shows findings without stopping, but for errors of IAM
 `STACK=name` deploys another stack of the stage, `LIKE=credits-prod` with the values that another stack has.
 """
 
+import argparse
 import json
 import os
 import sys
@@ -248,9 +249,12 @@ def _end(console: Console, text: str, status: int) -> NoReturn:
 
 def main() -> None:
     """Deploy the stage that the command line names."""
+    parser = argparse.ArgumentParser(prog="python -m infra.deploying.aws", description=__doc__)
+    parser.add_argument("stage", help="a stage of .chalice/config.json, such as dev")
+    stage = parser.parse_args().stage
     console = Console(width=None if sys.stdout.isatty() else 140)
     try:
-        outputs = deploy_stage(sys.argv[1], os.environ, console)
+        outputs = deploy_stage(stage, os.environ, console)
     except (
         DeploymentRefusedError,
         DeploymentFailedError,
@@ -262,9 +266,9 @@ def main() -> None:
     ) as error:
         _end(console, str(error), 1)
     except (BotoCoreError, ClientError, CalledProcessError) as error:
-        _end(console, f"{error}\n{REPEATED.format(stage=sys.argv[1])}", 1)
+        _end(console, f"{error}\n{REPEATED.format(stage=stage)}", 1)
     except KeyboardInterrupt:
-        _end(console, f"interrupted\n{REPEATED.format(stage=sys.argv[1])}", INTERRUPTED)
+        _end(console, f"interrupted\n{REPEATED.format(stage=stage)}", INTERRUPTED)
     for name in ("ApiUrl", "DashboardUrl", "AlarmTopicArn", "Release"):
         console.print(f"{name}: {outputs.get(name, '')}", highlight=False, soft_wrap=True)
 

@@ -4,6 +4,7 @@ It reports at once, with what to do, what CloudFormation would roll back for aft
 the caller has no right to read is only noted, and stops nothing.
 """
 
+import argparse
 import json
 import os
 import sys
@@ -226,10 +227,12 @@ def plan_of(
 
 def main() -> None:
     """Look at the account for the stage that the command line names, and end with 1 where something stops it."""
+    parser = argparse.ArgumentParser(prog="python -m infra.deploying.preflight", description=__doc__)
+    parser.add_argument("stage", help="a stage of .chalice/config.json, such as dev")
+    stage = parser.parse_args().stage
     console = Console(width=None if sys.stdout.isatty() else 140)
     try:
         session = aws_session()
-        stage = sys.argv[1]
         chosen = {**values(stage), **given_parameters(os.environ)}
         name = stack_to_deploy(stage, os.environ)
         if session.region_name is None:

@@ -1,5 +1,6 @@
 """Write the documents, or check with `--check` that the committed ones are up to date."""
 
+import argparse
 import json
 import sys
 from collections.abc import Callable, Mapping
@@ -29,7 +30,9 @@ def outdated() -> list[str]:
 
 def main() -> None:
     """Do what the command line says; ends with 1 where `--check` found a document out of date."""
-    if sys.argv[1:] == ["--check"]:
+    parser = argparse.ArgumentParser(prog="python -m infra.interfaces", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; end with 1 where one is out of date")
+    if parser.parse_args().check:
         names = outdated()
         sys.exit(f"Out of date: {', '.join(names)}. Run python -m infra.interfaces." if names else 0)
     for path, made in DOCUMENTS.items():

@@ -9,6 +9,7 @@ The zip holds native code, so it is built for one architecture. `lambda_architec
 setting "arm64" there is enough to ship for AWS's cheaper processors.
 """
 
+import argparse
 import hashlib
 import os
 import shutil
@@ -131,8 +132,11 @@ def _inputs() -> Iterator[Path]:
 
 def main() -> None:
     """Package the stage that the command line names, linted unless `--unlinted` follows, and print the files."""
-    stage, *options = sys.argv[1:]
-    target = package(stage, linted=UNLINTED not in options)
+    parser = argparse.ArgumentParser(prog="python -m infra.packaging.build", description=__doc__)
+    parser.add_argument("stage", help="a stage of .chalice/config.json, such as dev")
+    parser.add_argument(UNLINTED, action="store_true", help="leave out the check of the template")
+    asked = parser.parse_args()
+    target = package(asked.stage, linted=not asked.unlinted)
     code = (target / "deployment.zip").read_bytes()
     checksum = hashlib.sha256(code).hexdigest()
     shown = target.relative_to(ROOT)

@@ -7,6 +7,7 @@ The page holds its style; the modules it starts with become one script, each in 
 their imports. uPlot, which only a chart needs, stays a module and is loaded by the first chart.
 """
 
+import argparse
 import json
 import re
 import sys
@@ -106,7 +107,9 @@ def outdated() -> list[str]:
 
 def main() -> None:
     """Do what the command line says; ends with 1 where `--check` found a file out of date."""
-    if sys.argv[1:] == ["--check"]:
+    parser = argparse.ArgumentParser(prog="python -m infra.packaging.bundle", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; end with 1 where a file is out of date")
+    if parser.parse_args().check:
         names = outdated()
         sys.exit(f"Out of date: {', '.join(names)}. Run python -m infra.packaging.bundle." if names else 0)
     FOLDER.mkdir(exist_ok=True)

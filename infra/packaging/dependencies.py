@@ -4,6 +4,7 @@ Everything that is named in requirements-hashes.txt, for the functions' platform
 build/. It needs nothing but pip, so a first `make run` does it while pip fills .venv.
 """
 
+import argparse
 import fcntl
 import hashlib
 import json
@@ -85,4 +86,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(prog="python -m infra.packaging.dependencies", description=__doc__).parse_args()
     main()

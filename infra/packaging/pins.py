@@ -4,6 +4,7 @@ The functions' package is installed from that file alone, with --require-hashes:
 the same name and version is refused. Made from requirements.txt and constraints.txt, for both architectures.
 """
 
+import argparse
 import json
 import subprocess
 import sys
@@ -50,4 +51,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(prog="python -m infra.packaging.pins", description=__doc__).parse_args()
     main()

@@ -92,7 +92,7 @@ def test_a_preview_pays_debt_first_and_lets_no_closed_account_turn_on(shops: Sys
 
     assert [(one["before"], one["after"], one["turns"]) for one in items] == [(0, 0, None), (0, 4, "on")]
     one = said("adjust", SHOP, "--add", "3", "--reason", "a gift", "--dry-run", "--json")
-    assert (told(one)["balance_after"], told(one)["sentence"]) == (0, "0 → 0 credits")
+    assert (told(one)["balance_after"], told(one)["sentence"]) == (0, "0 → 0 credits; 3 credits of it pay debt")
     closed = replace(account, closure=Closure(closed=True, at=account.updated_at))
     assert (after := foreseen(closed, 9)) is not None
     assert (after.balance, after.enabled) == (5, False)

@@ -7,6 +7,7 @@ import pytest
 
 import app
 from chalicelib.adapters.dynamodb.crossings import crossings_from
+from chalicelib.contracts.api.sentences import time_text
 from chalicelib.domain.audit import audit
 from chalicelib.domain.ids import instant
 from chalicelib.domain.outcomes import Posted
@@ -174,7 +175,7 @@ class TestTheRoutes:
         assert frozen.body["data"] == again.body["data"]
         assert frozen.body["data"]["freeze"]["admin_id"] == ADMIN["subject"]
         assert (off.body["data"]["status"], off.body["data"]["reason"]) == ("disabled", "frozen")
-        assert told.body["data"]["because"] == f"admin-7 froze the account until {later(24)}: chargebacks."
+        assert told.body["data"]["because"] == f"admin-7 froze the account until {time_text(later(24))}: chargebacks."
         assert thawed.body["data"]["freeze"] is None
         assert thawed.body["data"]["plugin_status"]["status"] == "enabled"
         assert len(ledger.store.read([SHOP], []).accounts) == 1

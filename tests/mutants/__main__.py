@@ -4,6 +4,7 @@ Prints a table, and ends with 1 where one was missed or no longer fits the code.
 mutants by a part of their name.
 """
 
+import argparse
 import os
 import shutil
 import subprocess
@@ -122,4 +123,6 @@ def _first_of(output: str) -> str:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    options = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
+    options.add_argument("part", nargs="*", help="try only the mutants with this in their name")
+    raise SystemExit(main(options.parse_args().part))

@@ -357,10 +357,13 @@ def test_the_story_says_who_froze_it_why_and_what_ends_it(store: FakeLedger) -> 
     story = story_of(account(store), Excerpt(store.history(SHOP), complete=True))
 
     assert (story.status, story.reason, story.since) == ("disabled", "frozen", at(1))
-    assert story.because == f"admin-7 froze the account until {UNTIL}: chargeback fraud."
-    assert story.remedy == f"It is switched on again at {UNTIL}, or when it is unfrozen before, as it has credits."
+    assert story.because == "admin-7 froze the account until 2025-06-02 12:00:00 UTC: chargeback fraud."
+    assert (
+        story.remedy
+        == "It is switched on again at 2025-06-02 12:00:00 UTC, or when it is unfrozen before, as it has credits."
+    )
     assert story.chapters[-1].sentence == (
-        f"admin-7 froze the account until {UNTIL}: chargeback fraud. The plugin went off."
+        "admin-7 froze the account until 2025-06-02 12:00:00 UTC: chargeback fraud. The plugin went off."
     )
     assert [said.event_type for said in story.chapters[-1].events] == [
         "evt.credits.adjusted",
@@ -370,7 +373,7 @@ def test_the_story_says_who_froze_it_why_and_what_ends_it(store: FakeLedger) -> 
     settle(store, [order("2")], now=at(25))
     story = story_of(account(store), Excerpt(store.history(SHOP), complete=True))
     assert (story.status, story.since) == ("enabled", at(25))
-    assert story.because == f"The freeze ended at {UNTIL}, as it was set."
+    assert story.because == "The freeze ended at 2025-06-02 12:00:00 UTC, as it was set."
     assert story.remedy is None
 
 

@@ -246,7 +246,7 @@ def test_a_grace_is_told_with_its_limits_and_what_ends_it() -> None:
 
     assert (running.status, running.reason) == ("enabled", "grace")
     assert running.remedy == (
-        "A grace keeps the plugin on until 2025-06-03T12:00:00.000Z or until 5 credits are owed, whichever comes "
+        "A grace keeps the plugin on until 2025-06-03 12:00:00 UTC or until 5 credits are owed, whichever comes "
         "first. The next credits pay the debt first; credits above it end the grace."
     )
     assert events(running.chapters[-1]) == ["evt.credits.balance_exhausted", "evt.credits.grace_started"]

@@ -31,7 +31,7 @@ def movement_sentence(transaction: Transaction) -> str:
     if transaction.kind is Kind.TRIAL:
         return f"The account was opened with {moved}."
     if transaction.kind is Kind.EXPIRY:
-        return f"{moved} lapsed at {transaction.reference_id}."
+        return f"{moved} lapsed at {time_text(transaction.reference_id)}."
     if transaction.kind in (Kind.EDIT_ADDED, Kind.EDIT_REMOVED):
         return _edit(transaction)
     if transaction.kind in ALWAYS_TOLD:
@@ -45,16 +45,21 @@ def movement_sentence(transaction: Transaction) -> str:
     return f"{_subject(transaction)} {_VERBS[transaction.kind]} {moved}{f': {reason}' if reason else ''}."
 
 
+def time_text(instant: str) -> str:
+    """Return a time to the second, as the terminal prints it: "2026-11-30 08:10:01 UTC"."""
+    return f"{instant[:10]} {instant[11:19]} UTC"
+
+
 def frozen_sentence(admin_id: str, reason: str, until: str | None) -> str:
     """Return who froze an account, until when and why."""
-    return f"{admin_id or 'An admin'} froze the account{f' until {until}' if until else ''}: {reason}."
+    return f"{admin_id or 'An admin'} froze the account{f' until {time_text(until)}' if until else ''}: {reason}."
 
 
 def _freeze(transaction: Transaction) -> str:
     """Return what a transaction did to a freeze, in a sentence."""
     metadata = transaction.metadata
     if metadata[FREEZE] == FreezeNote.ENDED:
-        return f"The freeze ended at {transaction.reference_id}, as it was set."
+        return f"The freeze ended at {time_text(transaction.reference_id)}, as it was set."
     admin, reason, until = (str(metadata.get(name, "")) for name in ("admin_id", "reason", UNTIL))
     if metadata[FREEZE] == FreezeNote.FROZEN:
         return frozen_sentence(admin, reason, until)

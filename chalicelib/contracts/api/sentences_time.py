@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from chalicelib.contracts.api.sentences import credits_text
+from chalicelib.contracts.api.sentences import credits_text, time_text
 from chalicelib.domain.alerts import Unit
 from chalicelib.domain.grace import End
 
@@ -29,7 +29,7 @@ def level_sentence(details: Mapping[str, str | int]) -> str:
 
 def grace_sentence(details: Mapping[str, str | int]) -> str:
     """Return the sentence that a grace keeps the plugin on, with its limits."""
-    limits = [f"until {details['ends_at']}"] if "ends_at" in details else []
+    limits = [f"until {time_text(str(details['ends_at']))}"] if "ends_at" in details else []
     limits += [f"until {credits_text(int(details['credits']))} are owed"] if "credits" in details else []
     first = ", whichever comes first" if len(limits) > 1 else ""
     return f"A grace keeps the plugin on {' or '.join(limits)}{first}."

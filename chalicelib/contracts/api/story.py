@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Self
 
 from chalicelib.contracts.api.model import Model
-from chalicelib.contracts.api.sentences import ALWAYS_TOLD, credits_text, frozen_sentence, movement_sentence
+from chalicelib.contracts.api.sentences import ALWAYS_TOLD, credits_text, frozen_sentence, movement_sentence, time_text
 from chalicelib.contracts.api.sentences_time import GRACE_ENDS, grace_sentence, level_sentence
 from chalicelib.contracts.outbound.published import PublishedEvent, crossing_event, transaction_event
 from chalicelib.domain.derivation import Excerpt, derived_crossings
@@ -131,7 +131,7 @@ def _remedy(account: Account) -> str | None:
 
 
 def _thaws(account: Account, until: Instant | None) -> str:
-    when = f"at {until}, or when it is unfrozen before" if until else "when it is unfrozen"
+    when = f"at {time_text(until)}, or when it is unfrozen before" if until else "when it is unfrozen"
     return f"It is switched on again {when}, {'as it has' if account.covered else 'if it then has'} credits."
 
 

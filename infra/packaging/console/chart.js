@@ -212,7 +212,7 @@ export function Chart({ account }) {
     <${Trouble} error=${error} retry=${reload} />
     ${!records && !error && html`<${Waiting} what="Reading the transactions…" />`}
     ${records?.length > 0 && html`<p data-test="outlook">${outlook
-      ? html`At ${perTime(outlook.perDay)}, ${outlook.since ? html`as since <${Time} at=${outlook.since} />` : "by its use of the last weeks"}, it is empty about <strong><${Time} at=${empty} /></strong> (${outlook.since ? html`<${Time} at=${empty} relative />` : inDays(account.runway)}).${outlook.since ? " That is a guess: the daily use is known after three days and ten orders." : ""}`
+      ? html`At ${perTime(outlook.perDay)}, ${outlook.since ? html`by its use since <${Time} at=${outlook.since} />` : "by its use of the last weeks"}, it is empty about <strong><${Time} at=${empty} /></strong> (${outlook.since ? html`<${Time} at=${empty} relative />` : inDays(account.runway)}).${outlook.since ? " That is a guess: the daily use is known after three days and ten orders." : ""}`
       : account.balance === 0 ? "It is empty." : "Recent orders used few credits or none, so no date can be projected."}</p>
       <${Plotted} records=${records} account=${account} outlook=${outlook} now=${now} />
       <p class="small muted">The line: the balance after each of the newest ${number(records.length)} transactions. Dashed: the threshold. Dotted: the projection.${records.some((one) => one.drawn.length) && " Bands: credits that lapse, as they were, and from now until they do, if no orders come."}${levels(account).length > 0 && " Named lines: levels."}</p>
