@@ -176,7 +176,7 @@ def _before(asked: PageRequest) -> tuple[str, str] | None:
         return None
     position = _CURSOR.fullmatch(asked.cursor)
     if position is None:
-        raise bad_request("cursor", "The cursor is not one of this list.")
+        raise Problem(Refusal.CURSOR_INVALID, "The cursor is not one of this list.", details={"field": "cursor"})
     return position[1], position[2]
 
 

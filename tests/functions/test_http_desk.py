@@ -109,7 +109,9 @@ def test_a_list_says_how_many_there_are_besides(api: Api, desk: System) -> None:
 
 @pytest.mark.parametrize("wrong", ["x", "/", "2026-11-30T08:11:48.000Z/", "shopify:a/b", "1/b"])
 def test_a_cursor_of_another_list_is_refused(api: Api, desk: System, wrong: str) -> None:
-    assert api.get(LETTERS, token=ADMIN, parameters={"cursor": wrong}).status == 400
+    refused = api.get(LETTERS, token=ADMIN, parameters={"cursor": wrong})
+
+    assert (refused.status, refused.body["error"]["code"]) == (400, "CURSOR_INVALID")
 
 
 def test_one_queue_may_be_asked_for(api: Api, desk: System) -> None:
