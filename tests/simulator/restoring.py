@@ -6,6 +6,7 @@ guide's own code makes them agree, everything is sent again, and the resulting l
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
@@ -44,23 +45,23 @@ RECONCILING_SECONDS = 300.0
 TEARS = ("whole", "account behind", "account ahead", "gaps")
 
 
-class OneAtATime:
-    """A client that one thread uses at a time: tables in memory bear no second one, and `agree` looks ahead in one."""
+@contextmanager
+def one_at_a_time(client: Any) -> Iterator[None]:
+    """Let one thread at a time use the client, through its paginators too.
 
-    def __init__(self, client: Any) -> None:
-        self._client = client
-        self._lock = Lock()
+    Tables in memory bear no second thread, and `agree` looks ahead in one.
+    """
+    ask, lock = client._make_api_call, Lock()
 
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self._client, name)
-        if not callable(found):
-            return found
+    def asked(operation: str, params: dict[str, Any]) -> Any:
+        with lock:
+            return ask(operation, params)
 
-        def asked(*arguments: Any, **named: Any) -> Any:
-            with self._lock:
-                return found(*arguments, **named)
-
-        return asked
+    client._make_api_call = asked
+    try:
+        yield
+    finally:
+        client._make_api_call = ask
 
 
 def judge_restored(world: World) -> None:
@@ -128,8 +129,8 @@ def _restore(world: World) -> None:
 
     tables = Ledger(credits=CREDITS, transactions=TRANSACTIONS)
     # All of them first: what is torn of a merchant is removed only after it was named.
-    single: Any = OneAtATime(client)
-    torn = list(agree(single, tables, at=datetime.fromtimestamp(moment, UTC), at_once=1))
+    with one_at_a_time(client):
+        torn = list(agree(client, tables, at=datetime.fromtimestamp(moment, UTC), at_once=1))
     world.clock.advance_to(world.clock.now + STEP_SECONDS)
     for each in torn:
         if each.kept:
