@@ -139,7 +139,7 @@ class Linking:
         """Return whose a webhook is, None if nobody's and there is nothing to do (contract, section 15, point 8).
 
         `found` is its merchant by `merchants` or `known`. Where `unlinked_opens`, a shop or customer that is linked to
-        nobody gets an account of its own, if the webhook `moves` credits. `closes`: it would close the account.
+        nobody gets a new account if the webhook `moves` credits. `closes` says that it would close the account.
 
         Raises:
             RetryLater: its merchant is not known yet, or the links cannot be read or written.

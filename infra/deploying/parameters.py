@@ -68,7 +68,7 @@ KEYS = (
     "PERMISSIONS_BOUNDARY",
     "REDIS_URL_PARAMETER",
 )
-"""Settings that a local stack has of its own, and a stage from whoever deploys it."""
+"""Settings that a local stack chooses itself. For a stage, whoever deploys it gives them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

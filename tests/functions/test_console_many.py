@@ -7,14 +7,13 @@ import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Browser, Page, Route, expect
 
-import app
 from chalicelib.wiring import for_api
 from tests.support.api import OTHER, Functions
 from tests.support.browser import WAIT_MS, chromium, needs_chromium
 from tests.support.builders import SHOP
 from tests.support.events import asking, paid
 from tests.support.figures_tables import FiguresTable
-from tests.support.page_api import ORIGIN, PageApi, admin_token
+from tests.support.page_api import admin_token, signed_in_tabs
 from tests.support.system import System
 
 pytestmark = [pytest.mark.slow, needs_chromium]
@@ -45,21 +44,14 @@ def tab(
         asking("evt.account.created", {"merchant_id": SHOP, "credits_to_use": 5}),
         asking("evt.account.created", {"merchant_id": OTHER, "credits_to_use": 100}),
     )
-    contexts = []
+    with signed_in_tabs(browser) as opened:
 
-    def opened(admin: str = "ada", width: int = 1280) -> Page:
-        context = browser.new_context(locale="en-GB", viewport={"width": width, "height": 800})
-        contexts.append(context)
-        context.add_init_script(f"sessionStorage.setItem('credits.token', '{admin_token(admin)}')")
-        page = context.new_page()
-        PageApi(app.app).serve(page)
-        page.goto(f"{ORIGIN}/console#/many")
-        expect(page.get_by_role("heading", name="Many adjustments at once")).to_be_focused()
-        return page
+        def at_the_page(admin: str = "ada", width: int = 1280) -> Page:
+            page = opened("many", admin_token(admin), viewport={"width": width, "height": 800})
+            expect(page.get_by_role("heading", name="Many adjustments at once")).to_be_focused()
+            return page
 
-    yield opened
-    for context in contexts:
-        context.close()
+        yield at_the_page
 
 
 def effects(page: Page) -> list[str]:

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-import app
 from chalicelib.adapters.dynamodb.items import account_item
 from chalicelib.wiring import for_api
 from tests.functions.test_console_many import violations, wider
@@ -15,7 +14,7 @@ from tests.support.browser import WAIT_MS, chromium, needs_chromium
 from tests.support.builders import SHOP, account_of, merchant
 from tests.support.events import charged, paid
 from tests.support.figures_tables import FiguresTable
-from tests.support.page_api import ORIGIN, PageApi, admin_token
+from tests.support.page_api import signed_in_tabs
 from tests.support.system import System
 
 pytestmark = [pytest.mark.slow, needs_chromium]
@@ -79,20 +78,8 @@ def phone(
         desk.ingest(paid(number), charged(f"p{number}", 1_000_000_000, expires_in_days=30 + number))
     rolled_up(desk)
     linked(SHOP, "Last Penny Books and Stationery of Little Haven")
-    contexts = []
-
-    def open_page(view: str, width: int) -> Page:
-        context = browser.new_context(locale="en-GB", viewport={"width": width, "height": 740})
-        contexts.append(context)
-        context.add_init_script(f"sessionStorage.setItem('credits.token', '{admin_token()}')")
-        page = context.new_page()
-        PageApi(app.app).serve(page)
-        page.goto(f"{ORIGIN}/console#/{view}")
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
+    with signed_in_tabs(browser) as opened:
+        yield lambda view, width: opened(view, viewport={"width": width, "height": 740})
 
 
 @pytest.mark.parametrize("width", [380, 320])

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-import app
 from chalicelib.domain.ids import instant
 from chalicelib.domain.transactions import Transaction
 from chalicelib.wiring import for_api, for_posting
@@ -18,7 +17,7 @@ from tests.support.browser import WAIT_MS, chromium, needs_chromium
 from tests.support.builders import SHOP
 from tests.support.events import charged, opened, paid, refunded
 from tests.support.figures_tables import FiguresTable
-from tests.support.page_api import ORIGIN, PageApi, admin_token
+from tests.support.page_api import signed_in_tabs
 from tests.support.system import System
 
 pytestmark = [pytest.mark.slow, needs_chromium]
@@ -67,25 +66,21 @@ def shop_page(
         at(timedelta(days=10), charged(f"p{days}", credits_paid, expires_in_days=days))
     for number in range(1, 20):
         at(timedelta(days=10) - number * timedelta(hours=12), paid(number))
-    contexts = []
+    with signed_in_tabs(browser) as opened_at:
 
-    def open_page(width: int = 1280) -> Page:
-        context = browser.new_context(
-            locale="en-GB", timezone_id="Europe/Berlin", viewport={"width": width, "height": 900}, color_scheme="light"
-        )
-        contexts.append(context)
-        context.add_init_script(f"sessionStorage.setItem('credits.token', '{admin_token()}')")
-        context.add_init_script(FILLED)
-        page = context.new_page()
-        PageApi(app.app).serve(page)
-        page.goto(f"{ORIGIN}/console#/merchant/{SHOP}")
-        expect(page.locator("section.chart canvas")).to_be_visible()
-        page.evaluate("new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
-        return page
+        def open_page(width: int = 1280) -> Page:
+            page = opened_at(
+                f"merchant/{SHOP}",
+                script=FILLED,
+                timezone_id="Europe/Berlin",
+                viewport={"width": width, "height": 900},
+                color_scheme="light",
+            )
+            expect(page.locator("section.chart canvas")).to_be_visible()
+            page.evaluate("new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
+            return page
 
-    yield open_page
-    for context in contexts:
-        context.close()
+        yield open_page
 
 
 def is_band(filled: Mapping[str, Any]) -> bool:

@@ -19,7 +19,7 @@ from tests.support.browser import WAIT_MS, chromium, needs_chromium
 from tests.support.builders import SHOP
 from tests.support.events import charged, opened, paid
 from tests.support.figures_tables import FiguresTable
-from tests.support.page_api import ORIGIN, PageApi, token
+from tests.support.page_api import signed_in_tabs, token
 from tests.support.system import System
 
 expect.set_options(timeout=WAIT_MS)
@@ -107,21 +107,9 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def tab(browser: Browser, api: Api) -> Iterator[Callable[..., Page]]:
     del api
-    contexts = []
-
-    def opened_at(view: str = "", width: int = 1280) -> Page:
-        context = browser.new_context(locale="en-GB", viewport={"width": width, "height": 800})
-        contexts.append(context)
-        own = token(sub="shop", scope="credits:read", merchant_id=SHOP)
-        context.add_init_script(f"sessionStorage.setItem('credits.token', '{own}')")
-        page = context.new_page()
-        PageApi(app.app).serve(page)
-        page.goto(f"{ORIGIN}/console#/{view}")
-        return page
-
-    yield opened_at
-    for context in contexts:
-        context.close()
+    own = token(sub="shop", scope="credits:read", merchant_id=SHOP)
+    with signed_in_tabs(browser) as opened:
+        yield lambda view="", width=1280: opened(view, own, viewport={"width": width, "height": 800})
 
 
 def unfolded(page: Page) -> Any:

@@ -5,7 +5,8 @@ The page's requests are answered in the thread of the test, each as the gateway 
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -13,7 +14,9 @@ from uuid import uuid4
 
 import jwt
 from chalice.app import Chalice
-from playwright.sync_api import Page, Request, Route
+from playwright.sync_api import Browser, BrowserContext, Page, Request, Route
+
+from app import app
 
 ORIGIN = "https://console.example"
 """A secure address, so that the page may compute hashes; no request leaves the browser."""
@@ -87,3 +90,26 @@ def _claims(authorization: str) -> dict[str, str]:
     claims = jwt.decode(token, options={"verify_signature": False}) if token else {}
     read = {name: json.dumps(text) if not isinstance(text, str) else text for name, text in claims.items()}
     return {"scope": read.get("scope", ""), "subject": read.get("sub", ""), "merchant_id": read.get("merchant_id", "")}
+
+
+@contextmanager
+def signed_in_tabs(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Yield what opens a view of the console in a new context of the browser, and close all of them at the end.
+
+    It takes the view, a token (an admin's by default), a script that runs before the page's own, and options of the
+    context.
+    """
+    contexts: list[BrowserContext] = []
+
+    def opened(view: str = "", bearer: str | None = None, *, script: str = "", **options: Any) -> Page:
+        context = browser.new_context(locale="en-GB", **options)
+        contexts.append(context)
+        context.add_init_script(f"sessionStorage.setItem('credits.token', '{bearer or admin_token()}')\n{script}")
+        page = context.new_page()
+        PageApi(app).serve(page)
+        page.goto(f"{ORIGIN}/console#/{view}")
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
