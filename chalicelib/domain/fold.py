@@ -104,6 +104,8 @@ class _Write:
         self._crossings: list[Crossing] = []
         self._due = account is not None and account.is_due(self._now)
         if account is not None and self._due:
+            # Later than the newest transaction, so that `audit` can see whose crossings the account carries.
+            self._now = later_than(account.updated_at, now=self._now)
             posted = post_due(account, terms=terms, default_threshold=default_threshold, now=self._now)
             self._account = posted.account
             self._transactions.update({one.transaction_id: one for one in posted.transactions})
@@ -207,12 +209,8 @@ class _Write:
         if not (self._transactions or self._due):
             # Newer versions of orders with the same charge, and new names, move nothing: the account is not written.
             return account
-        time = account.updated_at
-        if not self._transactions:
-            # Later than the newest transaction, so that `audit` can see whose crossings the account carries.
-            time = later_than(time, now=self._now)
         due_at = next_at(account, self._terms, after=self._now)
-        return replace(account, version=account.version + 1, due_at=due_at, updated_at=time)
+        return replace(account, version=account.version + 1, due_at=due_at, updated_at=self._now)
 
     def _post_fixed(self, movement: FixedMovement) -> Outcome:
         account = self._account

@@ -38,7 +38,7 @@ class Known:
 
     `guards` are those found under the requested ids; the transactions they name are in `transactions`. `unreadable`
     holds, by key, the error of each item that cannot be read, `NewerForm` included: it concerns one merchant, not the
-    others.
+    others. A guard whose transaction is missing or cannot be read is in `unreadable`, and not in `guards`.
     """
 
     accounts: Mapping[MerchantId, Account]

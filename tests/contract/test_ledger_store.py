@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.domain.fold import ITEMS_MAX, fold
 from chalicelib.domain.ids import Instant, TransactionId
-from chalicelib.domain.ledger import Account, Commit
+from chalicelib.domain.ledger import Account, Commit, Guard
 from chalicelib.domain.movements import Movement
 from chalicelib.domain.transactions import Transaction
 from chalicelib.ports import Committed, LedgerStore, Refused
@@ -344,6 +344,19 @@ def test_a_guard_is_followed_to_its_record_by_whoever_reads_it(store: LedgerStor
         payment("other").transaction_id: commit.transactions[2],
     }
     assert not known.unreadable
+
+
+def test_a_guard_without_its_transaction_is_unreadable_and_leads_nobody_there(store: LedgerStore) -> None:
+    write(store, trial(), payment("other"))
+    guard = Guard(merchant_id=SHOP, key="PAYMENT_lost", names=ABSENT)
+    late = prepared(store, payment("new"))
+    assert store.commit(replace(late, guards=(guard,))) == Committed()
+
+    known = store.read([SHOP], [guard.transaction_id, payment("other").transaction_id])
+
+    assert list(known.unreadable) == [guard.transaction_id]
+    assert known.guards == {}
+    assert list(known.transactions) == [payment("other").transaction_id]
 
 
 def test_a_guard_that_is_there_refuses_a_record_and_a_guard_and_comes_back(store: LedgerStore) -> None:

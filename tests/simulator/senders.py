@@ -114,7 +114,7 @@ def _sold(random: Random, shop: str) -> Letter:
     currency = CURRENCIES[order]
     letter = paid(shop, [Order(order, "10", currency=currency)])
     said: Any = (
-        random.choice([currency, currency.lower()]) if currency else random.choice([None, "XXX", "EURO", 840, {}])
+        random.choice([currency, currency.lower()]) if currency else random.choice([None, "", "EURO", "XXX", 840, {}])
     )
     total = random.choice(["total", "order_total", "total_price"])
     payload: dict[str, Any] = {"merchant_id": shop, "order_id": order, total: "10", "currency": said, "order_items": []}
@@ -125,7 +125,7 @@ def _returned(random: Random, shop: str) -> Letter:
     order, currency = random.choice(list(CURRENCIES)), random.choice(["EUR", "EUR", "USD", "JPY", None])
     refund = Refund(order, f"9{order}{currency}", random.choice([None, "5"]), currency=currency)
     letter = refunded(shop, [refund])
-    said = random.choice([currency, currency.lower()]) if currency else random.choice([None, "", "xxx"])
+    said = random.choice([currency, currency.lower()]) if currency else random.choice([None, "", "EURO", "xxx"])
     return Letter(letter.event_type, {**letter.payload, "currency": said, "refunds": []}, letter.asks)
 
 

@@ -10,6 +10,7 @@ from chalicelib.domain.fold import ITEMS_MAX, fold
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, Commit, Crossing
 from chalicelib.domain.movements import Movement, grounds, names_of
+from chalicelib.domain.names import torn
 from chalicelib.domain.outcomes import Fold, Outcome
 from chalicelib.domain.terms import TIME_TERMS, TimeTerms
 from chalicelib.domain.transactions import Transaction
@@ -54,6 +55,10 @@ class FakeLedger:
             guards = {key: self.guards[key] for key in transactions if key in self.guards}
             transactions = tuple(dict.fromkeys((*transactions, *guards.values())))
             bad = {key: self.unreadable[key] for key in (*merchants, *transactions) if key in self.unreadable}
+            for guard, named in list(guards.items()):
+                if named in bad or named not in self.transactions:
+                    bad[guard] = bad.get(named) or torn(guard, named)
+                    del guards[guard]
             return Known(
                 accounts={key: self.accounts[key] for key in merchants if key in self.accounts and key not in bad},
                 transactions={

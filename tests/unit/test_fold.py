@@ -10,6 +10,7 @@ from chalicelib.domain.errors import Code, Rejected, RetryLater
 from chalicelib.domain.fold import ITEMS_MAX, fold
 from chalicelib.domain.ids import Instant, TransactionId
 from chalicelib.domain.ledger import Account, TallyChange
+from chalicelib.domain.lots import Lot, days_after
 from chalicelib.domain.movements import Kind, Movement
 from chalicelib.domain.orders import Tally
 from chalicelib.domain.outcomes import Duplicate, Fold, Outcome, Posted
@@ -336,3 +337,17 @@ def test_deciding_writes_nothing() -> None:
     decide(store, [order("1"), payment()], now=LATER)
     assert store.accounts == before
     assert len(store.transactions) == 1
+
+
+@pytest.mark.parametrize("clock", [LATER, NOON], ids=["ahead", "behind"])
+@pytest.mark.parametrize("movements", [[], [order("1")]], ids=["alone", "beside an order"])
+def test_a_notice_has_the_time_of_its_write_whatever_the_clock_says(clock: Instant, movements: list[Movement]) -> None:
+    lot = Lot(expires_at=days_after(LATER, 7), credits=50)
+    account = replace(account_of(50), lots=(lot,), due_at=LATER, updated_at=LATER)
+
+    commit = folded(account, movements, now=clock).commit
+
+    assert commit is not None
+    assert commit.after.updated_at > LATER
+    assert [(one.type, one.time) for one in commit.crossings] == [(CrossingType.EXPIRING, commit.after.updated_at)]
+    assert {transaction.created_at for transaction in commit.transactions} <= {commit.after.updated_at}

@@ -6,7 +6,7 @@ from chalicelib.domain.errors import Code, NewerForm, RetryLater
 from chalicelib.domain.ledger import Commit
 from chalicelib.domain.movements import Movement
 from chalicelib.usecases.overriding import set_threshold
-from tests.support.builders import SHOP, adjustment, merchant, order, payment, refund_of, trial
+from tests.support.builders import SHOP, adjustment, known_as, merchant, order, payment, refund_of, trial
 from tests.support.calls import FakeCall
 from tests.unit.test_posting import codes, ledger_with, post, posting_on, recount
 
@@ -31,6 +31,21 @@ def test_a_newer_order_holds_up_the_refunds_of_its_own_merchant_only() -> None:
     outcomes = post(posting_on(ledger), [refund_of("1")], [refund_of("1", of=OTHER)])
 
     assert [codes(of_message) for of_message in outcomes] == [[Code.UNAVAILABLE], ["posted"]]
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["of a newer release", "lost in a restore"])
+def test_an_order_that_a_guard_names_holds_up_its_own_merchant_only(lost: bool) -> None:
+    twice_named = known_as(order("1"), order("one"))
+    ledger = ledger_with(trial(), twice_named, trial(of=OTHER), order("1", of=OTHER))
+    if lost:
+        del ledger.transactions[twice_named.transaction_id]
+    else:
+        ledger.unreadable[twice_named.transaction_id] = NewerForm()
+
+    outcomes = post(posting_on(ledger), [refund_of("one")], [refund_of("1", of=OTHER)])
+
+    waits = Code.ACCOUNT_BEHIND if lost else Code.UNAVAILABLE
+    assert [codes(of_message) for of_message in outcomes] == [[waits], ["posted"]]
 
 
 @pytest.mark.parametrize("newer", ["the account", "the transaction"])
