@@ -93,7 +93,7 @@ class RawWebhooks:
             merchant,
             unlinked_opens=self._unlinked_opens,
             redelivered=found.message.deliveries > 1,
-            moves=asked is None or bool(asked.movements),
+            moves=asked is None or bool(asked.movements or asked.secondary),
             closes=webhook.closed,
             now=instant(now),
         )
