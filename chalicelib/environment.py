@@ -10,7 +10,7 @@ from typing import Self
 from chalicelib.domain.alerts import Level, Levels, checked
 from chalicelib.domain.ids import MerchantId, merchant_id
 from chalicelib.domain.orders import CREDITS_MAX
-from chalicelib.lines import LEVELS
+from chalicelib.telemetry import LEVELS
 
 DAYS_MAX = 3650
 DAYS_AHEAD_MAX = 5
