@@ -6,8 +6,7 @@ from chalicelib.api.routing import Reply, listing
 from chalicelib.contracts.api import answers, cursors
 from chalicelib.contracts.api.pages import PagePosition, Parameters
 from chalicelib.domain.ids import instant
-from chalicelib.domain.lasting import lasts_at_most
-from chalicelib.domain.ledger import Account
+from chalicelib.domain.ledger import Account, lasts_at_most
 from chalicelib.domain.orders import CREDITS_MAX
 from chalicelib.domain.runway import DAYS_MAX
 

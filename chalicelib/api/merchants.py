@@ -110,7 +110,7 @@ def account(call: Call, merchant_id: str) -> Reply:
 def balance(call: Call, merchant_id: str) -> Reply:
     """Return the merchant's current balance, or with the parameter `at` the one of that time."""
     from chalicelib.contracts.api import answers
-    from chalicelib.contracts.api.runway import Runway
+    from chalicelib.contracts.api.alerts import Runway
     from chalicelib.domain.due import as_of
 
     if (at := call.moment("at", last=True)) is not None:
@@ -139,7 +139,7 @@ def balance(call: Call, merchant_id: str) -> Reply:
 def statement(call: Call, merchant_id: str, month: str) -> Reply:
     """Return the merchant's statement of a month: JSON, or a page that prints where HTML is preferred."""
     from chalicelib.api.statements import statement_of
-    from chalicelib.contracts.api.statement_page import CONTENT_SECURITY_POLICY, MEDIA_TYPE, page
+    from chalicelib.contracts.api.statements import CONTENT_SECURITY_POLICY, MEDIA_TYPE, page
 
     merchant = merchant_of(merchant_id)
     found = statement_of(call, merchant, unquote(month), past=for_api.past())
@@ -231,7 +231,7 @@ def _days_left(status: PluginStatus, merchant: MerchantId, now: datetime) -> int
         return None
     from chalicelib.domain.due import as_of
     from chalicelib.domain.errors import RetryLater
-    from chalicelib.domain.lasting import runway_of
+    from chalicelib.domain.ledger import runway_of
 
     try:
         found = for_api.history().account(merchant)

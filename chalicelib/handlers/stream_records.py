@@ -8,8 +8,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 from chalice.app import DynamoDBEvent
 
-from chalicelib.adapters.dynamodb.crossings import crossings_from
-from chalicelib.adapters.dynamodb.items import account_from
+from chalicelib.adapters.dynamodb.items import account_from, crossings_from
 from chalicelib.contracts.outbound.published import PublishedEvent, crossing_event
 from chalicelib.domain.errors import NewerForm
 from chalicelib.domain.ids import instant

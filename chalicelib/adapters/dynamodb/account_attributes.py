@@ -1,4 +1,4 @@
-"""The parts of an account's item that are short texts, its counters, and its place in the sparse index `by_due`.
+"""The parts of an account's item that are short texts, its counters, and its places in the sparse indexes.
 
 The texts are short because an account is to stay under 1 KB.
 """
@@ -10,7 +10,7 @@ from string import ascii_lowercase, digits
 from typing import TYPE_CHECKING, Any, Final
 from zlib import crc32
 
-from chalicelib.domain.alerts import Alerts, Level, Watched
+from chalicelib.domain.alerts import Alerts, Watched
 from chalicelib.domain.freeze import Freeze
 from chalicelib.domain.grace import End, Grace
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, instant, milliseconds
@@ -18,8 +18,7 @@ from chalicelib.domain.lots import Lot, Lots
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Direction
 from chalicelib.domain.runway import ORDERS_MIN, Use
-from chalicelib.domain.terms import GraceTerms
-from chalicelib.domain.thresholds import Outdated
+from chalicelib.domain.terms import GraceTerms, Level, Outdated
 from chalicelib.domain.transactions import Total
 
 if TYPE_CHECKING:
@@ -27,6 +26,16 @@ if TYPE_CHECKING:
 
 DUE_SHARDS = 8
 """How many partitions each hour of the index is spread over: 8,000 accounts may fall due in a second."""
+
+LEVEL_SHARDS = 8
+"""How many partitions each level of the sparse index is spread over."""
+LEVELS_OF: Mapping[str, tuple[str, ...]] = {
+    "zero": ("zero",),
+    "low": ("low", "both"),
+    "off": ("zero", "both", "off"),
+}
+"""Which levels of the sparse index list the accounts at zero, the low ones, and those whose plugin is off. With credits
+a plugin is off while the account is closed or frozen; at zero, a grace may keep it on."""
 
 _HOUR_LENGTH: Final = len("2026-01-31T12")
 _DIGITS: Final = digits + ascii_lowercase
@@ -79,6 +88,24 @@ def lots_from(text: str | None) -> Lots:
         Lot(expires_at=instant(_EPOCH + int(at, _BASE) * _MILLISECOND), credits=int(left, _BASE))
         for at, _, left in parts
     )
+
+
+def level(account: "Account") -> str | None:
+    """Return the partition of the sparse index that lists this account, such as `zero#5`, None if none does."""
+    if not account.balance:
+        name = "zero"
+    elif account.low:
+        name = "low" if account.enabled else "both"
+    elif not account.enabled:
+        name = "off"
+    else:
+        return None
+    return f"{name}#{level_shard(account.merchant_id)}"
+
+
+def level_shard(merchant_id: MerchantId) -> int:
+    """Return which partition of its level lists the merchant."""
+    return crc32(merchant_id.encode()) % LEVEL_SHARDS
 
 
 def due_attributes(account: "Account") -> dict[str, Any]:
