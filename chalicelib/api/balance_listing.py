@@ -59,7 +59,6 @@ def _page(
     listed = lists.accounts(level, after=after, wanted=asked.limit, only=only)
     place = PagePosition.by_cursor(
         asked,
-        first=after is None,
         more=listed.after is not None,
         next_cursor=cursors.sign_merchant(listed.after, scope=scope, key=key) if listed.after and key else None,
     )

@@ -45,7 +45,7 @@ def links(call: Call) -> Reply:
         raise bad_request("cursor", "The cursor belongs to another kind of names.")
     given = starting.lower() if kind is LinkKind.SHOPIFY else starting
     page = for_api.links().page(kind, starting=given, after=after, limit=asked.limit)
-    place = PagePosition.by_cursor(asked, first=after is None, more=page.last is not None, next_cursor=page.last)
+    place = PagePosition.by_cursor(asked, more=page.last is not None, next_cursor=page.last)
     rows = [webhooks.Link.model_validate(link) for link in page.links]
     return listing(call, rows, place, {"kind": kind, "starting": call.text("starting")})
 
