@@ -11,7 +11,7 @@ from dataclasses import astuple, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.adapters.dynamodb.faults import transient_faults
-from chalicelib.adapters.dynamodb.figures import DynamoDBFigures
+from chalicelib.adapters.dynamodb.figures import FiguresTable
 from chalicelib.domain.days import DayEnd, Sums
 from chalicelib.domain.ids import Instant, MerchantId
 from chalicelib.domain.movements import Kind
@@ -19,7 +19,7 @@ from chalicelib.domain.statements import Closing, DayOver, Month, MonthKept
 from chalicelib.domain.transactions import Total
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    pass
 
 MONTH_PREFIX = "month#"
 DAY_PREFIX = "day#"
@@ -27,13 +27,8 @@ _DAY_PREFIX, _END_PREFIX = "day_", "end_"
 _DAYS_MAX = 31
 
 
-class MonthEnds:
-    """Keeps and reads the ends of days and months. Both methods may raise `RetryLater` (`unavailable`)."""
-
-    def __init__(self, client: "DynamoDBClient", *, table: str) -> None:
-        self._client = client
-        self._table = table
-        self._figures = DynamoDBFigures(client, table=table)
+class MonthEnds(FiguresTable):
+    """Keeps and reads the ends of days and months. Its own methods may raise `RetryLater` (`unavailable`)."""
 
     def note(self, over: DayOver) -> None:
         """Keep the ends of days and months that a write showed: a request, and one a month without transactions."""
@@ -46,13 +41,13 @@ class MonthEnds:
     def kept(self, merchant_id: MerchantId, months: Iterable[Month]) -> Mapping[Month, MonthKept]:
         """Return what is kept of these months, in one request; a month of which nothing is kept is left out."""
         keys = {_key(merchant_id, month): month for month in months}
-        return {keys[item["id"]["S"]]: _kept(item) for item in self._figures.read(list(keys))}
+        return {keys[item["id"]["S"]]: _kept(item) for item in self.read(list(keys))}
 
     def days(self, merchant_id: MerchantId, months: Iterable[Month]) -> list[DayEnd]:
         """Return the kept ends of days of these months, in one request; a month's own end counts as its 31st."""
         keys = {_key(merchant_id, month): month for month in months}
         ends = []
-        for item in self._figures.read(list(keys)):
+        for item in self.read(list(keys)):
             month = keys[item["id"]["S"]]
             closing = _kept(item).closing
             if closing is not None and closing.totals is not None:
@@ -128,11 +123,8 @@ def _closing(item: Mapping[str, Any]) -> Closing | None:
     )
 
 
-class FleetDays:
-    """Keeps and reads the ends of the fleet's days. Both methods may raise `RetryLater` (`unavailable`)."""
-
-    def __init__(self, client: "DynamoDBClient", *, table: str) -> None:
-        self._figures = DynamoDBFigures(client, table=table)
+class FleetDays(FiguresTable):
+    """Keeps and reads the ends of the fleet's days. Its own methods may raise `RetryLater` (`unavailable`)."""
 
     def keep(self, end: DayEnd, *, as_of: Instant) -> None:
         """Keep the fleet's figures of a day, unless later figures of that day are kept: one write unit."""
@@ -151,7 +143,7 @@ class FleetDays:
             "ExpressionAttributeValues": {":at": {"S": as_of}},
         }
         with transient_faults("the figures"):
-            self._figures.put(item, unless_later)
+            self.put(item, unless_later)
 
     def ends(self, days: Iterable[str]) -> list[DayEnd]:
         """Return the ends that are kept of these days, in one request."""
@@ -164,5 +156,5 @@ class FleetDays:
                 # Days that an older release kept do not hold it.
                 closed=int(item["closed"]["N"]) if "closed" in item else 0,
             )
-            for item in self._figures.read([f"{DAY_PREFIX}{day}" for day in days])
+            for item in self.read([f"{DAY_PREFIX}{day}" for day in days])
         ]

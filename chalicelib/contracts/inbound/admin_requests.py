@@ -19,7 +19,7 @@ from chalicelib.contracts.event_types import ADJUSTED
 from chalicelib.contracts.inbound.envelopes import Envelope, validated
 from chalicelib.contracts.inbound.expiry import End
 from chalicelib.contracts.inbound.payloads import AdjustmentRequest
-from chalicelib.contracts.values import Id, Merchant, OptionalCorrelationId, Reason, whole
+from chalicelib.contracts.values import Id, Merchant, OptionalCorrelationId, Reason, given, whole
 from chalicelib.domain.errors import Code, CreditsError, Rejected
 from chalicelib.domain.freeze import FreezeMovement, FreezeNote
 from chalicelib.domain.movements import FixedMovement, adjustment_key
@@ -104,13 +104,12 @@ def freezing(request: Any) -> FreezeMovement:
         raise Rejected(Code.FIELD_INVALID, "freeze is true or false", field="freeze")
     asked: FreezeRequest | UnfreezeRequest
     asked = validated(FreezeRequest, request) if request["freeze"] else validated(UnfreezeRequest, request)
-    kept = {"reason": asked.reason, "admin_id": asked.admin_id}
     return FreezeMovement(
         merchant_id=asked.merchant_id,
         key=adjustment_key(asked.adjustment_id),
         reference_id=asked.adjustment_id,
         correlation_id=asked.correlation_id,
-        metadata={name: text for name, text in kept.items() if text is not None},
+        metadata=given(reason=asked.reason, admin_id=asked.admin_id),
         note=FreezeNote.FROZEN if isinstance(asked, FreezeRequest) else FreezeNote.UNFROZEN,
         until=asked.until if isinstance(asked, FreezeRequest) else None,
     )
