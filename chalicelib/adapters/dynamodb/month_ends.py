@@ -8,7 +8,7 @@ fleet has an item a day, overwritten while the day lasts.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import astuple, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from chalicelib.adapters.dynamodb.faults import transient_faults
 from chalicelib.adapters.dynamodb.figures import FiguresTable
@@ -17,9 +17,6 @@ from chalicelib.domain.ids import Instant, MerchantId
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.statements import Closing, DayOver, Month, MonthKept
 from chalicelib.domain.transactions import Total
-
-if TYPE_CHECKING:
-    pass
 
 MONTH_PREFIX = "month#"
 DAY_PREFIX = "day#"
