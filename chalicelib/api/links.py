@@ -9,7 +9,7 @@ from chalice.app import Blueprint
 from chalicelib.api import trail
 from chalicelib.api.access import Access
 from chalicelib.api.requests import Call, merchant_of
-from chalicelib.api.routing import Reply, Routes, json_text, listing
+from chalicelib.api.routing import Reply, Routes, about, json_text, listing
 from chalicelib.api.webhooks import send_to_inbox
 from chalicelib.contracts.api.pages import LIMIT_DEFAULT, LIMIT_MAX, PagePosition, PageRequest
 from chalicelib.contracts.api.plugin_status import merchants_asked
@@ -147,11 +147,6 @@ def _existing(name: str) -> Link:
 
 
 def _answer(call: Call, found: Link) -> Reply:
-    data = {
-        "name": found.name,
-        "kind": found.kind,
-        "merchant_id": found.merchant_id,
-        "label": found.label,
-        "since": found.since,
-    }
-    return Reply(body=json_text(data, call.meta()), merchant_id=found.merchant_id)
+    from chalicelib.contracts.api import webhooks
+
+    return about(call, webhooks.Link.model_validate(found), found.merchant_id)

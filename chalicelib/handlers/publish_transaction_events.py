@@ -5,8 +5,7 @@ from typing import Any
 
 from chalice.app import Blueprint, DynamoDBEvent
 
-from chalicelib.adapters.dynamodb.guards import named_by
-from chalicelib.adapters.dynamodb.items import transaction_from
+from chalicelib.adapters.dynamodb.items import named_by, transaction_from
 from chalicelib.contracts.outbound.published import PublishedEvent, transaction_event
 from chalicelib.handlers.stream_records import Failures, publish
 

@@ -17,6 +17,7 @@ from chalicelib.domain.ids import Instant, MerchantId, TransactionId, instant, m
 from chalicelib.domain.lots import Lot, Lots
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Direction
+from chalicelib.domain.plugin_status import Closure
 from chalicelib.domain.runway import ORDERS_MIN, Use
 from chalicelib.domain.terms import GraceTerms, Level, Outdated
 from chalicelib.domain.transactions import Total
@@ -133,6 +134,28 @@ def _in_base(number: int) -> str:
         number, digit = divmod(number, _BASE)
         text = _DIGITS[digit] + text
     return text
+
+
+def outdated_text(outdated: Outdated) -> str:
+    """Return the default threshold before the last change of the setting, and when it was replaced."""
+    return f"{outdated.threshold} {outdated.replaced_at}"
+
+
+def outdated_from(text: str | None) -> Outdated | None:
+    """Return what `outdated_text` wrote, None where there is none."""
+    threshold, _, replaced_at = (text or "").partition(" ")
+    return Outdated(threshold=int(threshold), replaced_at=Instant(replaced_at)) if replaced_at else None
+
+
+def closure_text(closure: Closure) -> str:
+    """Return whether the account is closed, and since when it is or is not."""
+    return f"{'closed' if closure.closed else 'open'} {closure.at}"
+
+
+def closure_from(text: str | None) -> Closure | None:
+    """Return the closure that `closure_text` wrote, None where there is none."""
+    word, _, at = (text or "").partition(" ")
+    return Closure(closed=word == "closed", at=Instant(at)) if at else None
 
 
 def freeze_text(freeze: Freeze) -> str:

@@ -1,4 +1,4 @@
-"""How accounts and transactions are stored in DynamoDB: plain readers and writers of the low-level item.
+"""How accounts, transactions and guards are stored in DynamoDB: plain readers and writers of the low-level item.
 
 Attribute names are the API's. Values that are zero, absent or derivable are omitted, so that an account and an order's
 transaction stay under 1 KB, one write unit each (decision 0002). The models of the tables (models.py) describe the same
@@ -7,7 +7,7 @@ items for reading; a contract test holds the two together.
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from chalicelib.adapters.dynamodb import account_attributes as texts
 from chalicelib.adapters.dynamodb.sizes import WRITE_UNIT_BYTES, item_bytes
@@ -16,8 +16,7 @@ from chalicelib.domain.errors import NewerForm
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, Crossing, CrossingType
 from chalicelib.domain.movements import Kind
-from chalicelib.domain.plugin_status import Closure
-from chalicelib.domain.terms import Outdated
+from chalicelib.domain.names import Guard
 from chalicelib.domain.transactions import SCHEMA_VERSION_DRAWN, Total, Transaction
 
 Item = dict[str, Any]
@@ -26,6 +25,9 @@ Item = dict[str, Any]
 ACCOUNT_VERSION = 2
 """The newest form of an account's item, for accounts on which time acts. All others have the first form, which every
 release may write; an item without `schema_version` has the first form too."""
+GUARD_VERSION: Final = 2
+"""The form of a guard's item. Releases that know no guards take it for a newer form, and leave it to those that do."""
+
 _Read = TypeVar("_Read")
 _KINDS = {(kind.transaction_type, str(kind.direction)): kind for kind in Kind}
 
@@ -50,9 +52,9 @@ def account_item(account: Account) -> Item:
     if account.debt:
         item["debt"] = {"N": str(account.debt)}
     if account.closure is not None:
-        item["closure"] = {"S": f"{'closed' if account.closure.closed else 'open'} {account.closure.at}"}
+        item["closure"] = {"S": texts.closure_text(account.closure)}
     if account.outdated is not None:
-        item["outdated"] = {"S": f"{account.outdated.threshold} {account.outdated.replaced_at}"}
+        item["outdated"] = {"S": texts.outdated_text(account.outdated)}
     if account.low_balance_threshold is not None:
         item["low_balance_threshold"] = {"N": str(account.low_balance_threshold)}
     for name in ("last_transaction_id", "last_transaction_at", "status_transaction_id"):
@@ -129,9 +131,9 @@ def _account(item: Mapping[str, Any]) -> Account:
         status_transaction_id=TransactionId(status_id) if status_id else None,
         created_at=Instant(item["created_at"]["S"]),
         updated_at=Instant(item["updated_at"]["S"]),
-        outdated=_outdated_from(item),
+        outdated=texts.outdated_from(_text(item, "outdated")),
         debt=_whole(item, "debt") or 0,
-        closure=_closure_from(item),
+        closure=texts.closure_from(_text(item, "closure")),
         use=texts.use_from(_text(item, "use")),
         alerts=texts.alerts_from(_text(item, "alerts")),
         grace=texts.grace_from(_text(item, "grace")),
@@ -253,14 +255,20 @@ def kind_of(transaction_type: str, operation_type: str) -> Kind:
     return _KINDS[transaction_type, operation_type]
 
 
-def _outdated_from(item: Mapping[str, Any]) -> Outdated | None:
-    threshold, _, replaced_at = (_text(item, "outdated") or "").partition(" ")
-    return Outdated(threshold=int(threshold), replaced_at=Instant(replaced_at)) if replaced_at else None
+def guard_item(guard: Guard) -> Item:
+    """Return a guard as an item: without a sequence, it is in no index, so no reader of histories gets it."""
+    return {
+        "transaction_id": {"S": guard.transaction_id},
+        "merchant_id": {"S": guard.merchant_id},
+        "idempotency_key": {"S": guard.key},
+        "names": {"S": guard.names},
+        "schema_version": {"N": str(GUARD_VERSION)},
+    }
 
 
-def _closure_from(item: Mapping[str, Any]) -> Closure | None:
-    word, _, at = (_text(item, "closure") or "").partition(" ")
-    return Closure(closed=word == "closed", at=Instant(at)) if at else None
+def named_by(item: Mapping[str, Any]) -> TransactionId | None:
+    """Return the id of the transaction that the item names if it is a guard, None if it is a transaction itself."""
+    return TransactionId(item["names"]["S"]) if "names" in item else None
 
 
 def _known_form(

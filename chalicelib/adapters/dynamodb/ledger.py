@@ -15,12 +15,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.adapters.dynamodb.batch_read import KEYS_MAX, READ_ROUNDS_MAX
 from chalicelib.adapters.dynamodb.faults import BUSY, FAILED_CONDITION, TRANSIENT, raise_if_transient, transient_faults
-from chalicelib.adapters.dynamodb.guards import guard_item, named_by
 from chalicelib.adapters.dynamodb.items import (
     Item,
     account_from,
     account_item,
     crossings_attribute,
+    guard_item,
+    named_by,
     transaction_from,
     transaction_item,
 )
