@@ -65,7 +65,7 @@ def test_a_threshold_event(system: System) -> None:
     found = files_of(lambda: app.publish_threshold_events(transactions, Context()))
 
     assert system.heard() != []
-    assert len(found) <= 10, found
+    assert len(found) <= 9, found
 
 
 def test_a_status(api: Api, ledger: Ledger) -> None:
