@@ -13,13 +13,12 @@ from chalicelib.handlers.authorize import authorize
 from chalicelib.handlers.ingest_events import ingest_events
 from chalicelib.handlers.match_orders import match_orders
 from chalicelib.handlers.post_due import post_due
-from chalicelib.handlers.publish_threshold_events import publish_threshold_events
-from chalicelib.handlers.publish_transaction_events import publish_transaction_events
 from chalicelib.handlers.reconcile import reconcile
 from chalicelib.handlers.report_marks import report_marks
 from chalicelib.handlers.roll_up import roll_up
 from chalicelib.handlers.set_threshold import set_threshold
 from chalicelib.handlers.smoke_test import smoke_test
+from chalicelib.handlers.stream_records import publish_threshold_events, publish_transaction_events
 
 __all__ = [
     "adjust_credits",
@@ -39,8 +38,7 @@ __all__ = [
 
 for functions in (
     handlers.ingest_events,
-    handlers.publish_threshold_events,
-    handlers.publish_transaction_events,
+    handlers.stream_records,
     handlers.roll_up,
     handlers.report_marks,
     handlers.post_due,

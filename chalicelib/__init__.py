@@ -12,5 +12,5 @@ The layers, from the inside out. Imports go one way, and `lint-imports` enforces
     api/        the HTTP API: routes and their shared machinery
 
 Beside them, for the layers that know the outside: settings.py (read on first use, by environment.py), telemetry.py
-(metrics and a container's counters), lines.py (log lines) and static/ (the pages and documents that ship).
+(log lines, metrics and a container's counters) and static/ (the pages and documents that ship).
 """

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Self
 
-from chalicelib.domain.alerts import Level, Levels, checked
 from chalicelib.domain.ids import MerchantId, merchant_id
 from chalicelib.domain.orders import CREDITS_MAX
-from chalicelib.lines import LEVELS
+from chalicelib.domain.terms import Level, Levels, checked
+from chalicelib.telemetry import LEVELS
 
 DAYS_MAX = 3650
 DAYS_AHEAD_MAX = 5

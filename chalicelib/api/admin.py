@@ -15,7 +15,7 @@ from chalicelib.contracts.api.problems import bad_request
 from chalicelib.wiring import for_api
 
 if TYPE_CHECKING:
-    from chalicelib.contracts.inbound.overrides import Override
+    from chalicelib.contracts.inbound.admin_requests import Override
 
 blueprint = Blueprint(__name__)
 routes = Routes(blueprint)
@@ -55,7 +55,7 @@ def adjust_by_the_old_route(call: Call) -> Reply:
 )
 def set_threshold(call: Call, merchant_id: str) -> Reply:
     """Set the account's own low-balance threshold, or with null restore the default; return the account."""
-    from chalicelib.contracts.inbound.adjustments import ThresholdRequest
+    from chalicelib.contracts.inbound.admin_requests import ThresholdRequest
     from chalicelib.contracts.inbound.envelopes import validated
 
     whose = _whose(call, merchant_id)
@@ -113,7 +113,7 @@ def low_balance(call: Call) -> Reply:
 
 
 def _overridden(call: Call, merchant_id: str, name: str) -> Reply:
-    from chalicelib.contracts.inbound.overrides import override
+    from chalicelib.contracts.inbound.admin_requests import override
 
     whose, fields = _whose(call, merchant_id), call.json_object()
     if name not in fields:
@@ -133,7 +133,7 @@ def _set(call: Call, asked: "Override") -> Reply:
 
 
 def _frozen(call: Call, merchant_id: str, fields: dict[str, Any]) -> Reply:
-    from chalicelib.contracts.inbound.freezing import freezing
+    from chalicelib.contracts.inbound.admin_requests import freezing
 
     whose = _whose(call, merchant_id)
     asked = {**fields, **whose, "adjustment_id": call.idempotency_key()}
@@ -144,7 +144,7 @@ def _frozen(call: Call, merchant_id: str, fields: dict[str, Any]) -> Reply:
 
 
 def _adjusted(call: Call, key: str, fields: dict[str, Any], admin: str) -> Reply:
-    from chalicelib.contracts.inbound.adjustments import DUPLICATE, adjustment
+    from chalicelib.contracts.inbound.admin_requests import DUPLICATE, adjustment
 
     whose = {"adjustment_id": key, "admin_id": admin, "correlation_id": call.correlation_id}
     # Checked before anything is invoked, and passed on without any other members of the request.

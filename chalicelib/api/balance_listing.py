@@ -6,8 +6,7 @@ from chalicelib.api.routing import Reply, listing
 from chalicelib.contracts.api import answers, cursors
 from chalicelib.contracts.api.pages import PagePosition, Parameters
 from chalicelib.domain.ids import instant
-from chalicelib.domain.lasting import lasts_at_most
-from chalicelib.domain.ledger import Account
+from chalicelib.domain.ledger import Account, lasts_at_most
 from chalicelib.domain.orders import CREDITS_MAX
 from chalicelib.domain.runway import DAYS_MAX
 
@@ -60,7 +59,6 @@ def _page(
     listed = lists.accounts(level, after=after, wanted=asked.limit, only=only)
     place = PagePosition.by_cursor(
         asked,
-        first=after is None,
         more=listed.after is not None,
         next_cursor=cursors.sign_merchant(listed.after, scope=scope, key=key) if listed.after and key else None,
     )

@@ -8,7 +8,7 @@ from chalice.app import Blueprint
 
 from chalicelib.api.access import Access
 from chalicelib.api.requests import Call
-from chalicelib.api.routing import Reply, Routes
+from chalicelib.api.routing import Reply, Routes, about
 from chalicelib.contracts.api.problems import bad_request, not_found
 from chalicelib.domain.ids import TransactionId, instant, merchant_id
 from chalicelib.domain.source_orders import BadRow, NotOrdersError
@@ -34,7 +34,6 @@ routes = Routes(blueprint)
 def preview(call: Call) -> Reply:
     """Return what applying a file of adjustments would do row by row, or undoing it; nothing is changed."""
     from chalicelib.contracts.adjustment_files import batch_of, read_rows
-    from chalicelib.contracts.api.answers import answer_text
     from chalicelib.contracts.api.bulk import Plan
     from chalicelib.domain.bulk import AdjustmentRow
     from chalicelib.usecases.planning import plan
@@ -58,7 +57,7 @@ def preview(call: Call) -> Reply:
     planned = plan(for_posting.ledger(), good, batch, undo=undo, now=instant(call.now))
     bad = [row for row in rows if isinstance(row, BadRow)]
     answer = Plan.of(batch, planned, bad, limit=settings().confirm_above)
-    return Reply(body=answer_text(answer, call.meta()))
+    return about(call, answer)
 
 
 @routes.get(
@@ -66,12 +65,11 @@ def preview(call: Call) -> Reply:
 )
 def waiting(call: Call) -> Reply:
     """Return the adjustments that another admin has to confirm, the oldest first."""
-    from chalicelib.contracts.api.answers import answer_text
     from chalicelib.contracts.api.bulk import WaitingAdjustment, WaitingAdjustments
 
     found = for_desk.desk_reader().all_waiting(wanted=WAITING_MAX + 1)
     rows = [WaitingAdjustment.of(one) for one in found[:WAITING_MAX]]
-    return Reply(body=answer_text(WaitingAdjustments(waiting=rows, more=len(found) > WAITING_MAX), call.meta()))
+    return about(call, WaitingAdjustments(waiting=rows, more=len(found) > WAITING_MAX))
 
 
 @routes.delete(
@@ -81,7 +79,6 @@ def waiting(call: Call) -> Reply:
 )
 def withdraw(call: Call, transaction_id: str) -> Reply:
     """Withdraw a waiting adjustment, and return it; 404 if none waits under this id."""
-    from chalicelib.contracts.api.answers import answer_text
     from chalicelib.contracts.api.bulk import WaitingAdjustment
 
     admin, desk = call.caller.name(), for_desk.desk_reader()
@@ -93,4 +90,4 @@ def withdraw(call: Call, transaction_id: str) -> Reply:
     if found is None or not desk.remove_waiting(name):
         raise not_found("adjustment that waits")
     logger.info("adjustment withdrawn", admin_id=admin, merchant_id=found.merchant_id, key=found.adjustment_id)
-    return Reply(body=answer_text(WaitingAdjustment.of(found), call.meta()), merchant_id=found.merchant_id)
+    return about(call, WaitingAdjustment.of(found), found.merchant_id)

@@ -9,7 +9,7 @@ from chalice.app import Blueprint
 from chalicelib.api import trail
 from chalicelib.api.access import Access
 from chalicelib.api.requests import Call, merchant_of
-from chalicelib.api.routing import Reply, Routes
+from chalicelib.api.routing import Reply, Routes, about
 from chalicelib.contracts.api.pages import LIMIT_DEFAULT, LIMIT_MAX, PagePosition, PageRequest, link_header
 from chalicelib.contracts.api.problems import Problem, Refusal, bad_request, not_found
 from chalicelib.contracts.letters import Letter, Parking
@@ -38,7 +38,6 @@ routes = Routes(blueprint)
 def activity(call: Call) -> Reply:
     """Return the service's counters and queues as of now."""
     from chalicelib.api.live import activity_now
-    from chalicelib.contracts.api.answers import answer_text
 
     for_figures.counter_writer().write()
     data = activity_now(
@@ -50,7 +49,7 @@ def activity(call: Call) -> Reply:
         dead_letter_urls=for_api.dead_letter_urls(),
         now=call.now,
     )
-    return Reply(body=answer_text(data, call.meta()))
+    return about(call, data)
 
 
 @routes.get("/api/v1/credits/admin/dead-letters", access=Access.ADMIN, summary="Parked messages")
@@ -109,17 +108,16 @@ def dead_letter_groups(call: Call) -> Reply:
 @routes.get("/api/v1/credits/admin/dead-letters/{letter_id}", access=Access.ADMIN, summary="One parked message")
 def dead_letter(call: Call, letter_id: str) -> Reply:
     """Return one parked message with its whole body; or a discarded one, with who discarded it."""
-    from chalicelib.contracts.api.answers import answer_text
     from chalicelib.contracts.api.dead_letters import DeadLetter
 
     named = _letter_id(letter_id)
     letter = for_api.dead_letters().find(named, seconds=SEARCH_SECONDS)
     if letter is not None:
-        return Reply(body=answer_text(DeadLetter.of(letter, most=None), call.meta()), merchant_id=letter.merchant_id)
+        return about(call, DeadLetter.of(letter, most=None), letter.merchant_id)
     discarded = for_figures.discarded_letters().find(named)
     if discarded is None:
         raise not_found("dead letter")
-    return Reply(body=answer_text(discarded, call.meta()))
+    return about(call, discarded)
 
 
 @routes.post(
@@ -128,7 +126,6 @@ def dead_letter(call: Call, letter_id: str) -> Reply:
 def redrive(call: Call, letter_id: str) -> Reply:
     """Put a parked message back to where it came from, and return it as it was; safe to repeat."""
     from chalicelib.adapters.dead_letters import NotRedrivable
-    from chalicelib.contracts.api.answers import answer_text
     from chalicelib.contracts.api.dead_letters import DeadLetter, letter_action
 
     named, admin = _letter_id(letter_id), call.caller.name()
@@ -143,7 +140,7 @@ def redrive(call: Call, letter_id: str) -> Reply:
     answered = DeadLetter.of(letter)
     # A letter that is back in its queue cannot be put back again.
     trail.note_or_report(letter_action(Did.LETTER_RETRIED, answered, admin_id=admin, time=instant(call.now)))
-    return Reply(body=answer_text(answered, call.meta()), merchant_id=letter.merchant_id)
+    return about(call, answered, letter.merchant_id)
 
 
 @routes.post(
@@ -151,7 +148,6 @@ def redrive(call: Call, letter_id: str) -> Reply:
 )
 def discard(call: Call, letter_id: str) -> Reply:
     """Record who discards a parked message and why, delete it from its queue, and return it; safe to repeat."""
-    from chalicelib.contracts.api.answers import answer_text
     from chalicelib.contracts.api.dead_letters import Discarded, discard_reason, letter_action
 
     named, admin = _letter_id(letter_id), call.caller.name()
@@ -167,7 +163,7 @@ def discard(call: Call, letter_id: str) -> Reply:
         logger.info("discarded", letter_id=named, code=letter.code, merchant_id=letter.merchant_id, admin_id=admin)
     # Of the one who discarded it, also where an earlier call ended before its note.
     for_desk.note(letter_action(Did.LETTER_DISCARDED, kept, admin_id=admin, time=instant(call.now)))
-    return Reply(body=answer_text(kept, call.meta()))
+    return about(call, kept)
 
 
 def _before(asked: PageRequest) -> tuple[str, str] | None:

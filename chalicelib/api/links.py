@@ -9,7 +9,7 @@ from chalice.app import Blueprint
 from chalicelib.api import trail
 from chalicelib.api.access import Access
 from chalicelib.api.requests import Call, merchant_of
-from chalicelib.api.routing import Reply, Routes, json_text, listing
+from chalicelib.api.routing import Reply, Routes, about, json_text, listing
 from chalicelib.api.webhooks import send_to_inbox
 from chalicelib.contracts.api.pages import LIMIT_DEFAULT, LIMIT_MAX, PagePosition, PageRequest
 from chalicelib.contracts.api.plugin_status import merchants_asked
@@ -45,7 +45,7 @@ def links(call: Call) -> Reply:
         raise bad_request("cursor", "The cursor belongs to another kind of names.")
     given = starting.lower() if kind is LinkKind.SHOPIFY else starting
     page = for_api.links().page(kind, starting=given, after=after, limit=asked.limit)
-    place = PagePosition.by_cursor(asked, first=after is None, more=page.last is not None, next_cursor=page.last)
+    place = PagePosition.by_cursor(asked, more=page.last is not None, next_cursor=page.last)
     rows = [webhooks.Link.model_validate(link) for link in page.links]
     return listing(call, rows, place, {"kind": kind, "starting": call.text("starting")})
 
@@ -147,11 +147,6 @@ def _existing(name: str) -> Link:
 
 
 def _answer(call: Call, found: Link) -> Reply:
-    data = {
-        "name": found.name,
-        "kind": found.kind,
-        "merchant_id": found.merchant_id,
-        "label": found.label,
-        "since": found.since,
-    }
-    return Reply(body=json_text(data, call.meta()), merchant_id=found.merchant_id)
+    from chalicelib.contracts.api import webhooks
+
+    return about(call, webhooks.Link.model_validate(found), found.merchant_id)

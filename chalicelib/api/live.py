@@ -7,8 +7,7 @@ from chalicelib.adapters.dynamodb.faults import transient_faults
 from chalicelib.adapters.dynamodb.fleet import FleetReader
 from chalicelib.adapters.dynamodb.recent_events import RecentEvents
 from chalicelib.adapters.queues import Queues
-from chalicelib.contracts.api.activity import Activity, ThresholdEvent, Waiting
-from chalicelib.contracts.api.fleet import FleetStatus
+from chalicelib.contracts.api.fleet import Activity, FleetStatus, ThresholdEvent, Waiting
 from chalicelib.domain.ids import instant
 from chalicelib.telemetry import COUNT, OLDEST_SECONDS, SUM, over_labels, sample
 

@@ -14,7 +14,7 @@ from chalice.app import Blueprint, Chalice, Request, Response
 
 from chalicelib.api.access import Access
 from chalicelib.api.requests import Call, merchant_of, transaction_of
-from chalicelib.api.routing import Reply, Routes, json_text, refusal_of_the_framework
+from chalicelib.api.routing import Reply, Routes, about, json_text, refusal_of_the_framework
 from chalicelib.contracts.api.plugin_status import cache_control, data, entity_tag, merchants_asked
 from chalicelib.contracts.api.problems import bad_request, not_found
 from chalicelib.domain.ids import MerchantId, instant
@@ -24,7 +24,6 @@ from chalicelib.telemetry import add_up, count, logger, sample
 from chalicelib.wiring import for_api
 
 if TYPE_CHECKING:
-    from chalicelib.contracts.api.model import Model
     from chalicelib.domain.ledger import Account
 
 CHECKS = {
@@ -98,7 +97,7 @@ def account(call: Call, merchant_id: str) -> Reply:
     from chalicelib.contracts.api import answers
 
     found = _account(merchant_id)
-    return _about(call, answers.Account.of(found, now=instant(call.now)), found.merchant_id)
+    return about(call, answers.Account.of(found, now=instant(call.now)), found.merchant_id)
 
 
 @routes.get(
@@ -110,7 +109,7 @@ def account(call: Call, merchant_id: str) -> Reply:
 def balance(call: Call, merchant_id: str) -> Reply:
     """Return the merchant's current balance, or with the parameter `at` the one of that time."""
     from chalicelib.contracts.api import answers
-    from chalicelib.contracts.api.runway import Runway
+    from chalicelib.contracts.api.alerts import Runway
     from chalicelib.domain.due import as_of
 
     if (at := call.moment("at", last=True)) is not None:
@@ -118,7 +117,7 @@ def balance(call: Call, merchant_id: str) -> Reply:
 
         merchant = merchant_of(merchant_id)
         then = balance_at(call, merchant, at, past=for_api.past())
-        return _about(call, then, merchant)
+        return about(call, then, merchant)
     now = instant(call.now)
     found = as_of(_account(merchant_id), now)
     data = answers.Balance(
@@ -127,7 +126,7 @@ def balance(call: Call, merchant_id: str) -> Reply:
         runway=Runway.of(found, now=now),
         as_of=now,
     )
-    return _about(call, data, found.merchant_id)
+    return about(call, data, found.merchant_id)
 
 
 @routes.get(
@@ -139,12 +138,12 @@ def balance(call: Call, merchant_id: str) -> Reply:
 def statement(call: Call, merchant_id: str, month: str) -> Reply:
     """Return the merchant's statement of a month: JSON, or a page that prints where HTML is preferred."""
     from chalicelib.api.statements import statement_of
-    from chalicelib.contracts.api.statement_page import CONTENT_SECURITY_POLICY, MEDIA_TYPE, page
+    from chalicelib.contracts.api.statements import CONTENT_SECURITY_POLICY, MEDIA_TYPE, page
 
     merchant = merchant_of(merchant_id)
     found = statement_of(call, merchant, unquote(month), past=for_api.past())
     if call.preferred("application/json", MEDIA_TYPE) != MEDIA_TYPE:
-        reply = _about(call, found, merchant)
+        reply = about(call, found, merchant)
         return replace(reply, headers={"Vary": "Accept, Origin"})
     headers = {
         "Content-Type": f"{MEDIA_TYPE}; charset=utf-8",
@@ -170,7 +169,7 @@ def story(call: Call, merchant_id: str) -> Reply:
     deciding = deciding_transaction(found)
     decided = history.transaction(deciding) if deciding else None
     excerpt = excerpt_of(found, decided, lambda _, lowest, highest: history.transactions(found, lowest, highest))
-    return _about(call, story_of(found, excerpt), found.merchant_id)
+    return about(call, story_of(found, excerpt), found.merchant_id)
 
 
 @routes.get("/api/v1/credits/transactions", access=Access.OWNER, summary="A merchant's history")
@@ -204,7 +203,7 @@ def stats(call: Call, merchant_id: str) -> Reply:
     from chalicelib.api.statements import stats_of
 
     merchant = merchant_of(merchant_id)
-    return _about(call, stats_of(call, merchant, past=for_api.past()), merchant)
+    return about(call, stats_of(call, merchant, past=for_api.past()), merchant)
 
 
 @routes.get("/api/v1/credits/transactions/{transaction_id}", access=Access.OWNER, summary="One transaction")
@@ -216,7 +215,7 @@ def transaction(call: Call, transaction_id: str) -> Reply:
     if found is None:
         raise not_found("transaction")
     call.caller.require_merchant(found.merchant_id, "transaction")
-    return _about(call, answers.Transaction.of(found), found.merchant_id)
+    return about(call, answers.Transaction.of(found), found.merchant_id)
 
 
 def _count(statuses: Collection[PluginStatus]) -> None:
@@ -231,7 +230,7 @@ def _days_left(status: PluginStatus, merchant: MerchantId, now: datetime) -> int
         return None
     from chalicelib.domain.due import as_of
     from chalicelib.domain.errors import RetryLater
-    from chalicelib.domain.lasting import runway_of
+    from chalicelib.domain.ledger import runway_of
 
     try:
         found = for_api.history().account(merchant)
@@ -246,9 +245,3 @@ def _account(text: str) -> "Account":
     if found is None:
         raise not_found("account")
     return found
-
-
-def _about(call: Call, data: "Model", merchant: MerchantId) -> Reply:
-    from chalicelib.contracts.api import answers
-
-    return Reply(body=answers.answer_text(data, call.meta()), merchant_id=merchant)

@@ -9,7 +9,7 @@ from chalice.app import Blueprint
 
 from chalicelib.api.access import Access
 from chalicelib.api.requests import Call
-from chalicelib.api.routing import Reply, Routes
+from chalicelib.api.routing import Reply, Routes, about
 from chalicelib.settings import settings
 from chalicelib.telemetry import logger
 from chalicelib.wiring import for_api, for_figures
@@ -25,17 +25,14 @@ routes = Routes(blueprint)
 @routes.get("/api/v1/credits/plugin-status/metrics", access=Access.OPS, summary="The fleet in figures")
 def plugin_status_metrics(call: Call) -> Reply:
     """Return how many plugins are on and off, and figures of the balances."""
-    from chalicelib.contracts.api import answers
     from chalicelib.contracts.api.fleet import FleetStatus
 
-    data = FleetStatus.of(for_figures.fleet().figures())
-    return Reply(body=answers.answer_text(data, call.meta()))
+    return about(call, FleetStatus.of(for_figures.fleet().figures()))
 
 
 @routes.get("/api/v1/health/detailed", access=Access.OPS, summary="Is each component healthy?")
 def health_detailed(call: Call) -> Reply:
     """Return each component's state and response time; 200 even if one of them fails."""
-    from chalicelib.contracts.api import answers
     from chalicelib.contracts.api.health import Component, DetailedHealth, Overall, State
 
     words = {True: State.OK, False: State.FAILING, None: State.UNKNOWN}
@@ -49,7 +46,7 @@ def health_detailed(call: Call) -> Reply:
             for name, found in states.items()
         },
     )
-    return Reply(body=answers.answer_text(data, call.meta()))
+    return about(call, data)
 
 
 @routes.get("/metrics", "/api/v1/metrics", access=Access.OPS, summary="Metrics for Prometheus")

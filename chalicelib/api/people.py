@@ -4,7 +4,7 @@ from chalice.app import Blueprint
 
 from chalicelib.api.access import Access
 from chalicelib.api.requests import Call, merchant_of, required_key
-from chalicelib.api.routing import Reply, Routes, listing
+from chalicelib.api.routing import Reply, Routes, about, listing
 from chalicelib.contracts.api.pages import PagePosition
 from chalicelib.contracts.api.problems import Problem, Refusal, bad_request, not_found
 from chalicelib.domain.days import DAYS_MAX, day_of
@@ -43,7 +43,6 @@ def merchants(call: Call) -> Reply:
     more = len(found) > asked.limit
     place = PagePosition.by_cursor(
         asked,
-        first=after is None,
         more=more,
         next_cursor=cursors.sign_merchant(listed[-1], scope=scope, key=key) if more and key else None,
     )
@@ -66,7 +65,6 @@ def actions(call: Call) -> Reply:
     more = len(found) > asked.limit
     place = PagePosition.by_cursor(
         asked,
-        first=before is None,
         more=more,
         next_cursor=cursors.sign(found[asked.limit - 1].position, scope=scope, key=key) if more and key else None,
     )
@@ -78,7 +76,6 @@ def actions(call: Call) -> Reply:
 )
 def account_days(call: Call, merchant_id: str) -> Reply:
     """Return the last days of the merchant: the balance at the end of each, and what moved it."""
-    from chalicelib.contracts.api.answers import answer_text
     from chalicelib.contracts.api.people import Day, Days
 
     merchant = merchant_of(merchant_id)
@@ -86,20 +83,19 @@ def account_days(call: Call, merchant_id: str) -> Reply:
     if moved is None:
         raise not_found("account")
     rows = [Day.of(end, sums) for end, sums in moved]
-    return Reply(body=answer_text(Days(merchant_id=merchant, days=rows), call.meta()), merchant_id=merchant)
+    return about(call, Days(merchant_id=merchant, days=rows), merchant)
 
 
 @routes.get("/api/v1/credits/admin/days", access=Access.ADMIN, summary="The fleet's days")
 def fleet_days(call: Call) -> Reply:
     """Return the last days of all merchants: on, off and low at the end of each, and what moved."""
-    from chalicelib.contracts.api.answers import answer_text
     from chalicelib.contracts.api.people import FleetDay, FleetDays
     from chalicelib.usecases import looking_back
 
     today, days = day_of(instant(call.now)), _days(call)
     moved = looking_back.fleet_days(for_figures.fleet_days(), today=today, days=days)
     rows = [FleetDay.of(end, sums) for end, sums in moved]
-    return Reply(body=answer_text(FleetDays(days=rows), call.meta()))
+    return about(call, FleetDays(days=rows))
 
 
 def _days(call: Call) -> int:

@@ -61,6 +61,13 @@ def json_text(data: Any, meta: Mapping[str, str]) -> str:
     return _encode({"data": data, "meta": meta})
 
 
+def about(call: Call, data: "Model", merchant_id: str | None = None) -> Reply:
+    """Return the answer about one thing; `merchant_id` is for the log line."""
+    from chalicelib.contracts.api.answers import answer_text
+
+    return Reply(body=answer_text(data, call.meta()), merchant_id=merchant_id)
+
+
 def listing(call: Call, rows: "Sequence[Model]", place: PagePosition, parameters: Parameters) -> Reply:
     """Return the answer with one page of a list; `parameters` are those of its links, besides the page's own."""
     from chalicelib.contracts.api.answers import listing_text

@@ -53,6 +53,11 @@ NO_CURRENCY: Final = "XXX"
 """ISO 4217's code for no currency, which Shopify writes where it knows none."""
 
 
+def given(**fields: Any) -> dict[str, Any]:
+    """Return the fields that are not None."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
 def text_id(value: Any, *, longest: int = ID_LENGTH_MAX) -> str:
     """Return an id as text; raises `PydanticCustomError` if it is invalid."""
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value

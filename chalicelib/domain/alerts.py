@@ -4,78 +4,19 @@ Pure. An account keeps the levels in force at its last write and which of them i
 so a crossing is the difference between the two and cannot be reported twice.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import Final
 from zlib import crc32
 
 from chalicelib.domain.ids import Instant
 from chalicelib.domain.movements import OPENS, Kind
-from chalicelib.domain.orders import CREDITS_MAX, Direction
+from chalicelib.domain.orders import Direction
 from chalicelib.domain.runway import Use, known_from, lasts_beyond, lasts_beyond_from, per_day
-from chalicelib.domain.thresholds import Outdated, default_in_force
+from chalicelib.domain.terms import Level, Levels, Outdated, Unit, default_in_force
 
-LEVELS_MAX: Final = 5
-"""The most levels of an account."""
-NAME_LENGTH_MAX: Final = 24
 CROSSED: Final = "levels"
 """In a transaction's metadata: the levels that it crossed, as `crossed_text` writes them."""
-
-
-class Unit(StrEnum):
-    """What a level counts: credits, percent of the balance after the last inflow, or days of runway."""
-
-    CREDITS = "credits"
-    PERCENT = "percent"
-    DAYS = "days"
-
-
-AT_MOST: Final[Mapping[Unit, int]] = {Unit.CREDITS: CREDITS_MAX, Unit.PERCENT: 100, Unit.DAYS: 365}
-"""The highest level of each unit; the lowest is 0 credits, 1 percent, 1 day."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Level:
-    """A level: the account is below it at `at` of `unit` or less."""
-
-    name: str
-    at: int
-    unit: Unit
-
-    def __str__(self) -> str:
-        """Return the level as items and metadata have it, such as `week:7d`."""
-        return f"{self.name}:{self.at}{_LETTERS[self.unit]}"
-
-    @classmethod
-    def parse(cls, text: str) -> "Level":
-        """Return the level that `str()` wrote."""
-        name, _, rest = text.rpartition(":")
-        return cls(name=name, at=int(rest[:-1]), unit=_UNITS[rest[-1]])
-
-    @classmethod
-    def named(cls, text: str) -> "Level":
-        """Return the level that a person wrote, such as `week=7 days`, `half=50%` or `few=20` (credits).
-
-        Raises:
-            ValueError: `text` is not a level.
-        """
-        found = _WRITTEN.fullmatch(text.strip())
-        if found is None:
-            raise ValueError(
-                f"{text!r} is not a level: write name=number unit, such as week=7 days, half=50% or few=20"
-            )
-        unit = (found["unit"] or Unit.CREDITS).replace("%", Unit.PERCENT)
-        return cls(name=found["name"], at=int(found["at"]), unit=Unit(unit if unit in list(Unit) else f"{unit}s"))
-
-
-_LETTERS: Final = {Unit.CREDITS: "c", Unit.PERCENT: "%", Unit.DAYS: "d"}
-_UNITS: Final = {letter: unit for unit, letter in _LETTERS.items()}
-_WRITTEN: Final = re.compile(r"(?P<name>[^=\s]+)=(?P<at>[0-9]{1,10}) ?(?P<unit>credits?|percent|%|days?)?", re.ASCII)
-NAME_PATTERN: Final = f"^[a-z0-9][a-z0-9_-]{{0,{NAME_LENGTH_MAX - 1}}}$"
-_NAME: Final = re.compile(NAME_PATTERN, re.ASCII)
-Levels = tuple[Level, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,34 +76,6 @@ class Supply:
 
 
 Compared = tuple[Alerts | None, tuple[LevelCrossed, ...]]
-
-
-def least(unit: Unit) -> int:
-    """Return the lowest number that a level in this unit may have."""
-    return int(unit is not Unit.CREDITS)
-
-
-def checked(levels: Iterable[Level]) -> Levels:
-    """Return levels that may be in force together.
-
-    Raises:
-        ValueError: they may not; the message is a sentence with the reason.
-    """
-    found = tuple(levels)
-    if len(found) > LEVELS_MAX:
-        raise ValueError(f"at most {LEVELS_MAX} levels are allowed")
-    for level in found:
-        if _NAME.fullmatch(level.name) is None:
-            raise ValueError(
-                f"the name of a level has 1 to {NAME_LENGTH_MAX} small letters, digits, - or _, and begins with a "
-                "letter or a digit"
-            )
-        lowest, most = least(level.unit), AT_MOST[level.unit]
-        if not lowest <= level.at <= most:
-            raise ValueError(f"a level in {level.unit} takes a whole number from {lowest} to {most}")
-    if len({level.name for level in found}) < len(found):
-        raise ValueError("each level needs a name of its own")
-    return found
 
 
 def after_movement(alerts: Alerts | None, fleet: Levels | None, kind: Kind, supply: Supply) -> Compared:

@@ -6,8 +6,7 @@ The audit, the story of a plugin and `credits republish` use it: it repeats what
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chalicelib.domain.ledger import THRESHOLD_BEFORE, Crossing, crossed_by
-from chalicelib.domain.thresholds import CrossingType
+from chalicelib.domain.ledger import THRESHOLD_BEFORE, Crossing, CrossingType, crossed_by
 from chalicelib.domain.transactions import Transaction
 
 OF_THE_THRESHOLD = frozenset({CrossingType.LOW_BALANCE_REACHED, CrossingType.BALANCE_RESTORED})

@@ -12,13 +12,12 @@ from chalicelib.domain.alerts import after_time
 from chalicelib.domain.freeze import FreezeMovement, FreezeNote, end_key
 from chalicelib.domain.grace import End
 from chalicelib.domain.grace import after_time as grace_after_time
-from chalicelib.domain.ids import Instant, milliseconds
-from chalicelib.domain.ledger import Account, Crossing, account_crossing, levels_crossed, supply_of
-from chalicelib.domain.lots import Lot, Lots, days_after
+from chalicelib.domain.ids import Instant, days_after, milliseconds
+from chalicelib.domain.ledger import Account, Crossing, CrossingType, account_crossing, levels_crossed, supply_of
+from chalicelib.domain.lots import Lot, Lots
 from chalicelib.domain.movements import FixedMovement, Kind
 from chalicelib.domain.moving import apply
 from chalicelib.domain.terms import AS_IT_IS, TimeTerms
-from chalicelib.domain.thresholds import CrossingType
 from chalicelib.domain.transactions import Transaction
 
 

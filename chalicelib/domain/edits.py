@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from chalicelib.domain.debt import DEBT
 from chalicelib.domain.errors import Rejected
+from chalicelib.domain.grace import DEBT
 from chalicelib.domain.ids import Instant, TransactionId, transaction_id
 from chalicelib.domain.movements import Kind, OrderMovement, RefundMovement, edit_key
 from chalicelib.domain.orders import Basis, Direction, Edits, Policy, Tally, charge

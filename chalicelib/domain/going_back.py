@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TypeGuard
 
 from chalicelib.domain import edits
-from chalicelib.domain.debt import DEBT
 from chalicelib.domain.errors import Code, Rejected, RetryLater
+from chalicelib.domain.grace import DEBT
 from chalicelib.domain.ids import transaction_id
 from chalicelib.domain.lots import Lots, given_back
 from chalicelib.domain.movements import (

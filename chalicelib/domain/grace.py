@@ -1,6 +1,6 @@
-"""Grace: for a while an account without credits keeps its plugin on, and owes what its orders lack.
+"""Grace and debt: for a while an account without credits keeps its plugin on, and owes what its orders lack.
 
-(contract, section 16, "Grace")
+(contract, section 16, "Grace"; a reversed payment may leave a debt too: section 14)
 
 Pure. A transaction notes in its metadata what it did to a grace, so the ledger proves every debt of one; only its end
 by time is in no transaction; it follows from the instant that its start names.
@@ -12,10 +12,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from chalicelib.domain.debt import DEBT
 from chalicelib.domain.freeze import FREEZE, FreezeNote
-from chalicelib.domain.ids import Instant, instant
-from chalicelib.domain.movements import Kind
+from chalicelib.domain.ids import Instant, TransactionId, instant
+from chalicelib.domain.movements import FixedMovement, Kind, Movement
 from chalicelib.domain.orders import Direction
 from chalicelib.domain.runway import uses_credits
 from chalicelib.domain.terms import GraceTerms
@@ -23,6 +22,8 @@ from chalicelib.domain.transactions import Transaction
 
 GRACE: Final = "grace"
 """In a transaction's metadata: what it did to a grace, a `GraceNote`."""
+DEBT: Final = "debt"
+"""In the metadata of a reversal, or of an order in a grace: how many of its credits are owed since."""
 UNTIL, CREDITS = "grace_until", "grace_credits"
 """In the metadata of a transaction that started a grace: its limits, as far as there are any."""
 
@@ -185,3 +186,36 @@ def switched(transaction: Transaction) -> bool:
     if note is not None:
         return note == GraceNote.USED_UP
     return (transaction.balance_before > 0) != (transaction.balance_after > 0)
+
+
+def owed_by(kind: Kind, amount: int, metadata: Mapping[str, str | int]) -> int:
+    """Return by how much a transaction changes what its account owes, in credits."""
+    if kind is Kind.DEBT_REPAID:
+        return -abs(amount)
+    return int(metadata.get(DEBT, 0))
+
+
+def repayment_key(inflow: TransactionId) -> str:
+    """Return the idempotency key under which an inflow pays debt."""
+    return f"DEBT_REPAID_{inflow}"
+
+
+def repays(kind: Kind) -> bool:
+    """Return whether a transaction of this kind is an inflow, which pays debt before anything else."""
+    return kind.direction is Direction.INCREASE
+
+
+def repayment(inflow: Movement, *, debt: int, balance: int) -> FixedMovement | None:
+    """Return the payment of debt that follows an inflow in the same write, None if nothing is owed or came in."""
+    paid = min(debt, balance)
+    if not paid:
+        return None
+    return FixedMovement(
+        merchant_id=inflow.merchant_id,
+        key=repayment_key(inflow.transaction_id),
+        reference_id=inflow.transaction_id,
+        occurred_at=inflow.occurred_at,
+        correlation_id=inflow.correlation_id,
+        kind=Kind.DEBT_REPAID,
+        credits=paid,
+    )

@@ -39,6 +39,11 @@ def later_than(time: Instant, *, now: Instant) -> Instant:
     return max(now, instant(datetime.fromisoformat(time) + timedelta(milliseconds=1)))
 
 
+def days_after(time: Instant, days: int) -> Instant:
+    """Return the instant this many days of 24 hours after `time` (before it if `days` is negative)."""
+    return instant(datetime.fromisoformat(time) + timedelta(days=days))
+
+
 _MERCHANT_ID = re.compile(r"[0-9a-f]{8}(-?)[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{4}\1[0-9a-f]{12}", re.ASCII)
 
 

@@ -5,6 +5,7 @@ Pure: time comes in as an argument, nothing is read or written. Amounts are whol
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from types import MappingProxyType
 
 from chalicelib.domain.alerts import CROSSED, Alerts, LevelCrossed, Supply, crossed_from
@@ -16,9 +17,8 @@ from chalicelib.domain.movements import Kind
 from chalicelib.domain.names import Guard
 from chalicelib.domain.orders import Tally
 from chalicelib.domain.plugin_status import Closure
-from chalicelib.domain.runway import Use
-from chalicelib.domain.terms import GraceTerms
-from chalicelib.domain.thresholds import CrossingType, Outdated, crossings
+from chalicelib.domain.runway import Runway, Use, runway
+from chalicelib.domain.terms import GraceTerms, Outdated
 from chalicelib.domain.transactions import GENESIS_HASH, Total, Transaction
 
 THRESHOLD_BEFORE = "threshold_before"
@@ -96,6 +96,26 @@ class Account:
     def is_due(self, now: Instant) -> bool:
         """Return whether time has changed something on the account by `now` that is not posted yet."""
         return self.due_at is not None and self.due_at <= now
+
+
+class CrossingType(StrEnum):
+    """What a crossing is: which threshold was passed, by a movement, or by time or a change alone.
+
+    Three are never caused by a movement: the shop removed the app, it came back, or credits will lapse soon.
+    """
+
+    LOW_BALANCE_REACHED = "low_balance_reached"
+    BALANCE_RESTORED = "balance_restored"
+    BALANCE_EXHAUSTED = "balance_exhausted"
+    PLUGIN_STATUS_CHANGED = "plugin_status_changed"
+    SHOP_CLOSED = "shop_closed"
+    SHOP_REOPENED = "shop_reopened"
+    EXPIRING = "expiring"
+    LEVEL_CROSSED = "level_crossed"
+    GRACE_STARTED = "grace_started"
+    GRACE_ENDED = "grace_ended"
+    FROZEN = "frozen"
+    UNFROZEN = "unfrozen"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,6 +225,25 @@ def open_account(merchant_id: MerchantId, *, threshold: int, now: Instant) -> Ac
     )
 
 
+def crossings(before: int, after: int, *, low_before: int, low_after: int) -> tuple[CrossingType, ...]:
+    """Return the thresholds passed going from `before` to `after`, in credits (contract, section 5).
+
+    `low_before` is the account's low-balance threshold before, `low_after` the one after: each balance is compared with
+    its own, so a changed setting misses no crossing (contract, "Crossings"). The status event comes last, after its
+    cause.
+    """
+    passed = []
+    if before > low_before and after <= low_after:
+        passed.append(CrossingType.LOW_BALANCE_REACHED)
+    elif before <= low_before and after > low_after:
+        passed.append(CrossingType.BALANCE_RESTORED)
+    if before > 0 and after == 0:
+        passed.append(CrossingType.BALANCE_EXHAUSTED)
+    if (before > 0) != (after > 0):
+        passed.append(CrossingType.PLUGIN_STATUS_CHANGED)
+    return tuple(passed)
+
+
 def crossed_by(transaction: Transaction, *, low_before: int) -> tuple[Crossing, ...]:
     """Return the thresholds that a transaction passed; `low_before` is the low-balance threshold before it."""
     if transaction.sequence == 1:
@@ -256,3 +295,14 @@ def decides_status(transaction: Transaction) -> bool:
     These are the opening, passing zero without a grace, using a grace up, and unfreezing an account with credits.
     """
     return transaction.sequence == 1 or switched(transaction) or transaction.metadata.get(PLUGIN) == ON
+
+
+def runway_of(account: Account, *, now: Instant) -> Runway | None:
+    """Return how long the account's credits last as of `now`, None while the daily use is unknown."""
+    return runway(account.use, account.balance, last=account.last_transaction_at, now=now)
+
+
+def lasts_at_most(account: Account, days: int, *, now: Instant) -> bool:
+    """Return whether the account's runway is known and at most so many whole days."""
+    found = runway_of(account, now=now)
+    return found is not None and found.days_left is not None and found.days_left <= days

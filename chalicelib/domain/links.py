@@ -38,11 +38,6 @@ class Link:
         """Who gives the name."""
         return LinkKind(self.name.partition(":")[0])
 
-    @property
-    def shown(self) -> str:
-        """What people call it: the label, else the name without its kind."""
-        return self.label or self.name.partition(":")[2]
-
 
 def link_name(kind: LinkKind, name: str) -> str:
     """Return the name under which a link says whose a shop, a customer or a payment is."""

@@ -6,12 +6,11 @@ their instants, and no two have the same one. What a transaction took from lots 
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final
 
 from chalicelib.domain.errors import Code, Rejected
-from chalicelib.domain.ids import Instant, instant
+from chalicelib.domain.ids import Instant, days_after
 
 LOTS_MAX: Final = 8
 """The most lots of an account, so that its item stays small: one more joins a later lot."""
@@ -132,11 +131,6 @@ def revived(parts: Lots, *, now: Instant, grace_days: int) -> Lots:
         expires_at = part.expires_at if part.expires_at > now else late
         found[expires_at] = found.get(expires_at, 0) + part.credits
     return _sorted(found)
-
-
-def days_after(time: Instant, days: int) -> Instant:
-    """Return the instant this many days of 24 hours after `time` (before it if `days` is negative)."""
-    return instant(datetime.fromisoformat(time) + timedelta(days=days))
 
 
 def in_words(lots: Lots) -> str:

@@ -6,21 +6,20 @@ Pure: time comes in as an argument, nothing is read or written. Amounts are whol
 from collections.abc import Mapping
 
 from chalicelib.domain.alerts import CROSSED, Alerts, Supply, after_movement, crossed_text
-from chalicelib.domain.debt import owed_by
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.freeze import FREEZE, FROZEN, FreezeMovement
 from chalicelib.domain.freeze import after as freeze_after
 from chalicelib.domain.freeze import notes as freeze_notes
 from chalicelib.domain.grace import after as grace_after
 from chalicelib.domain.grace import notes as grace_notes
+from chalicelib.domain.grace import owed_by
 from chalicelib.domain.ids import Instant
 from chalicelib.domain.ledger import CLOSED, THRESHOLD_BEFORE, Account, Crossing, crossed_by, decides_status
 from chalicelib.domain.lots import MERGED, Lots, deposit, draw, merged_text, without
 from chalicelib.domain.movements import Kind, Movement
 from chalicelib.domain.orders import Direction
 from chalicelib.domain.runway import Use, use_after
-from chalicelib.domain.terms import NO_GRACE, TIME_TERMS, TimeTerms
-from chalicelib.domain.thresholds import Outdated, default_in_force
+from chalicelib.domain.terms import NO_GRACE, TIME_TERMS, Outdated, TimeTerms, default_in_force
 from chalicelib.domain.transactions import SCHEMA_VERSION, SCHEMA_VERSION_DRAWN, Total, Transaction, transaction_hash
 
 

@@ -1,15 +1,25 @@
-"""What an admin sets for one account in place of the fleet's: its low-balance threshold, its levels, its grace.
+"""What changes an account without a movement: an admin's own threshold, levels and grace for it, and its closure.
 
-(contract, sections 5 and 16)
+(contract, sections 5 and 16, and section 15, points 3 and 5: a shop that removed the app, or installed it again)
 """
 
 from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
 
-from chalicelib.domain.alerts import Alerts, Levels, after_change
-from chalicelib.domain.ids import Instant, later_than
-from chalicelib.domain.ledger import Account, Crossing, account_crossing, levels_crossed, supply_of
-from chalicelib.domain.terms import GraceTerms
-from chalicelib.domain.thresholds import crossings
+from chalicelib.domain.alerts import Alerts, after_change
+from chalicelib.domain.ids import Instant, instant, later_than
+from chalicelib.domain.ledger import (
+    Account,
+    Crossing,
+    CrossingType,
+    account_crossing,
+    crossings,
+    levels_crossed,
+    supply_of,
+)
+from chalicelib.domain.plugin_status import Closure
+from chalicelib.domain.terms import GraceTerms, Levels
 
 
 def change_threshold(
@@ -68,3 +78,43 @@ def change_grace_terms(
     if account.grace_terms == own:
         return account, ()
     return replace(account, grace_terms=own, updated_at=later_than(account.updated_at, now=now)), ()
+
+
+SAME_OPENING: Final = timedelta(minutes=1)
+"""How long after an account's opening another service may report it: nobody has come back, and nothing is written."""
+
+
+def change_closure(
+    account: Account,
+    *,
+    closed: bool,
+    at: Instant | None,
+    opened_at: Instant | None,
+    correlation_id: str | None,
+    now: Instant,
+) -> tuple[Account, tuple[Crossing, ...]]:
+    """Return the account closed or open, and the crossing if this switched its plugin.
+
+    `at` is when the shop removed the app or came back, `opened_at` when its account was to be opened; None if unknown.
+    An `at` that is not after the last of these is a late repeat: the account is returned unchanged. An account that is
+    already in the wanted state keeps the later time, because an earlier change may still arrive. The balance does not
+    change, nor does `version`, as with `apply`.
+    """
+    known = opened_at if account.closure is None else account.closure.at
+    late = at is not None and known is not None and at <= known
+    if late or (account.closed is closed and not _news(account, at, opened_at)):
+        return account, ()
+    # Later than the newest transaction, so that `audit` can see whose crossings the account carries.
+    time = later_than(account.updated_at, now=now)
+    changed = replace(account, closure=Closure(closed=closed, at=at or time), updated_at=time)
+    if changed.enabled is account.enabled:
+        return changed, ()
+    crossing = CrossingType.SHOP_CLOSED if closed else CrossingType.SHOP_REOPENED
+    return changed, (account_crossing(changed, crossing, time=time, correlation_id=correlation_id),)
+
+
+def _news(account: Account, at: Instant | None, opened_at: Instant | None) -> bool:
+    """Return whether an account already in the wanted state keeps `at`: not if it is only its opening, repeated."""
+    if at is None or account.closure is not None:
+        return at is not None
+    return at > instant(datetime.fromisoformat(opened_at or account.created_at) + SAME_OPENING)

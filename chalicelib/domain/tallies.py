@@ -11,18 +11,18 @@ from dataclasses import dataclass, replace
 from chalicelib.domain import edits
 from chalicelib.domain.errors import Rejected
 from chalicelib.domain.findings import Drift, Finding
+from chalicelib.domain.grace import DEBT
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, transaction_id
 from chalicelib.domain.ledger import TallyChange
-from chalicelib.domain.movements import Kind, order_key
+from chalicelib.domain.movements import Kind, order_key, payment_key
 from chalicelib.domain.orders import Edits, Tally, refund
 from chalicelib.domain.outcomes import recorded_money
-from chalicelib.domain.reversal_tallies import PAYMENT_KINDS, PaymentTallies
-from chalicelib.domain.reversal_tallies import in_words as payment_in_words
-from chalicelib.domain.reversals import PaymentTally
+from chalicelib.domain.reversals import PaymentTally, Portion, holding, reverse, win
 from chalicelib.domain.transactions import Transaction
 
 _REFUNDS = (Kind.REFUND_RETURNED, Kind.REFUND_TAKEN)
 _EDITS = (Kind.EDIT_ADDED, Kind.EDIT_REMOVED)
+_PAYMENT_KINDS = (Kind.PAYMENT, Kind.REVERSAL, Kind.REVERSAL_RETURNED)
 
 
 @dataclass(slots=True)
@@ -65,12 +65,12 @@ class Tallies:
         self.uncounted = set(uncounted)
         self._merchant_id = merchant_id
         self._orders: dict[TransactionId, _Tallied] = {}
-        self._payments = PaymentTallies(merchant_id, self.uncounted)
+        self._payments = _PaymentTallies(merchant_id, self.uncounted)
 
     def take(self, transaction: Transaction) -> Iterator[Finding]:
         """Add the next transaction; yield what is wrong with it if it is a refund, an edit or a reversal."""
         wrong = None
-        if transaction.kind in PAYMENT_KINDS:
+        if transaction.kind in _PAYMENT_KINDS:
             wrong = self._payments.take(transaction)
         elif transaction.kind.is_order:
             if transaction.tally is not None or transaction.transaction_id in self.uncounted:
@@ -171,7 +171,7 @@ def _edit(order: _Tallied, transaction: Transaction) -> tuple[Drift, str] | None
 def in_words(tally: Tally) -> str:
     """Return a tally in words."""
     if isinstance(tally, PaymentTally):
-        return payment_in_words(tally)
+        return _payment_in_words(tally)
     part = "all of it" if tally.full else f"{tally.money:f} of {tally.total if tally.total is not None else 'unknown'}"
     refunded = f"{tally.credits} credits in {tally.count} refunds ({part})"
     if tally.edits is None:
@@ -181,3 +181,71 @@ def in_words(tally: Tally) -> str:
     return (
         f"{refunded}; charged {seen.charged}, {seen.taken} by edits, total {total}, as of {seen.updated_at or 'none'}"
     )
+
+
+@dataclass(slots=True)
+class _Reversed:
+    """A reversed payment: the tally on its transaction, and its reversals replayed so far."""
+
+    sequence: int
+    given: int
+    recorded: Tally | None
+    replayed: PaymentTally
+    reversed_at: Instant
+
+    @property
+    def wrong(self) -> bool:
+        """Whether the transaction's tally differs from the reversals."""
+        return (self.recorded or PaymentTally()) != self.replayed
+
+
+class _PaymentTallies:
+    """The reversed payments of one merchant, counted transaction by transaction; as `Tallies` for orders."""
+
+    def __init__(self, merchant_id: MerchantId, uncounted: set[TransactionId]) -> None:
+        self.payments: dict[TransactionId, _Reversed] = {}
+        self._merchant_id = merchant_id
+        self._uncounted = uncounted
+
+    def take(self, transaction: Transaction) -> tuple[Drift, str] | None:
+        """Add the next transaction, of one of `_PAYMENT_KINDS`; return what is wrong with it, in a sentence."""
+        if transaction.kind is not Kind.PAYMENT:
+            return self._replay(transaction)
+        if transaction.tally is not None or transaction.transaction_id in self._uncounted:
+            self.payments[transaction.transaction_id] = _Reversed(
+                sequence=transaction.sequence,
+                given=transaction.amount,
+                recorded=transaction.tally,
+                replayed=PaymentTally(),
+                reversed_at=transaction.refunded_at or transaction.created_at,
+            )
+        return None
+
+    def _replay(self, transaction: Transaction) -> tuple[Drift, str] | None:
+        named = str(transaction.metadata.get("payment_id"))
+        identity = transaction_id(self._merchant_id, payment_key(named))
+        payment = self.payments.get(identity)
+        if payment is None:
+            self._uncounted.add(identity)
+            return Drift.TALLY_WRONG, f"the reversal is not counted on the transaction of payment {named}"
+        payment.reversed_at = transaction.created_at
+        if transaction.kind is Kind.REVERSAL_RETURNED:
+            if not payment.replayed.disputes:
+                return Drift.REFUND_WRONG, f"no dispute of payment {named} is open that could be won"
+            due, payment.replayed = win(payment.replayed, given=payment.given)
+        else:
+            portion = Portion.recorded(transaction.metadata)
+            try:
+                due, replayed = reverse(payment.replayed, portion, given=payment.given)
+            except Rejected as error:
+                return Drift.REFUND_WRONG, error.message
+            got = abs(transaction.amount) + int(transaction.metadata.get(DEBT, 0))
+            payment.replayed = holding(replayed, portion, got)
+        if due != transaction.requested:
+            return Drift.REFUND_WRONG, f"it asked for {transaction.requested} credits, {due} were due"
+        return None
+
+
+def _payment_in_words(tally: PaymentTally) -> str:
+    disputes = f", {tally.disputes} disputes open" if tally.disputes else ""
+    return f"{tally.credits} credits in {tally.count} reversals{disputes}"

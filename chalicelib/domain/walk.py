@@ -4,20 +4,18 @@ Pure. A `Walk` takes the transactions one by one and keeps only what later ones 
 walked; of the orders it keeps the refunded ones.
 """
 
-from chalicelib.domain.debt import DEBT, owed_by, repays
 from chalicelib.domain.derivation import Derived, derived_crossings
 from chalicelib.domain.findings import Drift, Finding, UnreadableTransaction
 from chalicelib.domain.freeze import Freeze
 from chalicelib.domain.freeze import after as freeze_after
-from chalicelib.domain.freeze_replay import wrongly_frozen
-from chalicelib.domain.grace import Grace, wrongly_owed
+from chalicelib.domain.grace import DEBT, Grace, owed_by, repays, wrongly_owed
 from chalicelib.domain.grace import after as grace_after
 from chalicelib.domain.ids import MerchantId, TransactionId, transaction_id
 from chalicelib.domain.ledger import Account, decides_status
 from chalicelib.domain.lots import Lots
-from chalicelib.domain.lots_replay import lots_after, wrongly_drawn
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Direction
+from chalicelib.domain.replay import lots_after, wrongly_drawn, wrongly_frozen
 from chalicelib.domain.runway import Use, use_after
 from chalicelib.domain.tallies import Tallies
 from chalicelib.domain.transactions import GENESIS_HASH, Total, Transaction, transaction_hash

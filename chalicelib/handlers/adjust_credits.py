@@ -32,7 +32,7 @@ def adjust_credits(event: Any, context: Any) -> dict[str, Any]:
     member `freeze` it freezes the account (true) or unfreezes it (false), and returns that form with the `account` too.
     """
     from chalicelib.contracts.api.answers import Transaction
-    from chalicelib.contracts.inbound.adjustments import DUPLICATE, POSTED, refusal
+    from chalicelib.contracts.inbound.admin_requests import DUPLICATE, POSTED, refusal
     from chalicelib.domain.errors import CreditsError
     from chalicelib.domain.outcomes import Posted
     from chalicelib.telemetry import logger
@@ -71,8 +71,7 @@ def adjust_credits(event: Any, context: Any) -> dict[str, Any]:
 
 def _posted(event: Any, context: Any, *, freezes: bool) -> "Posted | Duplicate":
     """Post the request; raises `CreditsError` if that fails."""
-    from chalicelib.contracts.inbound.adjustments import adjustment
-    from chalicelib.contracts.inbound.freezing import freezing
+    from chalicelib.contracts.inbound.admin_requests import adjustment, freezing
     from chalicelib.wiring import for_posting
 
     call = for_posting.call_time(context)

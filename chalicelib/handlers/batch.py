@@ -5,15 +5,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.adapters.queues import Later
 from chalicelib.contracts.inbound.events import Event, read_event
 from chalicelib.contracts.inbound.messages import Message
-from chalicelib.contracts.sources.raw import RawWebhook, body_to_park, held_webhook
-from chalicelib.contracts.sources.webhooks import PRIVACY
 from chalicelib.domain.errors import Code, NewerForm, Rejected, RetryLater
 from chalicelib.domain.movements import Movement
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
@@ -24,6 +22,9 @@ from chalicelib.usecases.ending import GroundRetry, Parked, PutOff, SentOn, endi
 from chalicelib.usecases.posting import MARGIN_SECONDS
 from chalicelib.usecases.work import internal
 from chalicelib.wiring import for_posting
+
+if TYPE_CHECKING:
+    from chalicelib.contracts.sources.raw import RawWebhook
 
 WAITING_DELAY_SECONDS_MAX = 900
 """The longest delay that SQS gives to a message that is sent."""
@@ -73,19 +74,16 @@ class Batch:
     def read(self) -> None:
         """Read every body; what cannot be read is poison."""
         for message in self._messages:
+            now = datetime.now(UTC)
             try:
-                if (webhook := held_webhook(message)) is not None:
-                    # From here on it is cut to the fields that decide: in this form it waits or is parked.
-                    self._webhooks.append((replace(message, body=webhook.message()), webhook))
+                if message.may_hold_webhook and self._held(message):
                     continue
                 event = read_event(
-                    message.body,
-                    self._terms,
-                    now=datetime.now(UTC),
-                    subject=message.bound_to(),
-                    headers=message.headers(),
+                    message.body, self._terms, now=now, subject=message.bound_to(), headers=message.headers()
                 )
             except Exception as error:  # noqa: BLE001 - a bug that one message meets must not fail its neighbours
+                from chalicelib.contracts.sources.raw import body_to_park
+
                 self._fail(replace(message, body=body_to_park(message)), error)
             else:
                 self._take(message, event)
@@ -162,7 +160,9 @@ class Batch:
             return  # They come back all the same, after the queue's own visibility timeout.
         delays = [(message.receipt_handle, seconds) for message, seconds in self._delayed]
         try:
-            for_posting.queues().put_off(self._queue_url(), delays)
+            # A call has messages of one queue.
+            waiting = self._messages[0].queue == self._waiting_queue_url.rpartition("/")[2]
+            for_posting.queues().put_off(self._waiting_queue_url if waiting else self._inbox_queue_url, delays)
         except (ClientError, BotoCoreError):
             logger.exception("the queue did not take the delays", messages=len(delays))
 
@@ -194,6 +194,17 @@ class Batch:
         processed(self._seconds, self._posted.total())
         now = datetime.now(UTC)
         waited((now - min((message.sent_at for message in self._messages), default=now)).total_seconds())
+
+    def _held(self, message: Message) -> bool:
+        """Return whether the message holds a webhook, which is read after all events."""
+        # Most batches hold none: the first one imports what reads it.
+        from chalicelib.contracts.sources.raw import held_webhook
+
+        if (webhook := held_webhook(message)) is None:
+            return False
+        # From here on it is cut to the fields that decide: in this form it waits or is parked.
+        self._webhooks.append((replace(message, body=webhook.message()), webhook))
+        return True
 
     def _read_webhooks(self) -> None:
         from chalicelib.handlers.raw_webhooks import RawWebhooks
@@ -257,6 +268,8 @@ class Batch:
         """Count what an event dropped, ignored, and ignored of `secondary`, whose message does not come back."""
         self._dropped.update(event.dropped)
         for one in (*event.ignored, *event.refused(secondary)) if event.secondary else event.ignored:
+            from chalicelib.contracts.sources.webhooks import PRIVACY
+
             self._ignored[one.reason] += 1
             note = {"note": "ids alone are kept, and nothing personal"} if one.reason in PRIVACY else {}
             said: dict[str, Any] = {"merchant_id": one.merchant_id, "reference_id": one.reference_id, **note}
@@ -305,8 +318,3 @@ class Batch:
             deliveries=message.deliveries,
             seconds=seconds,
         )
-
-    def _queue_url(self) -> str:
-        """Return the queue of the messages: a call has messages of one queue."""
-        waiting = self._waiting_queue_url.rpartition("/")[2]
-        return self._waiting_queue_url if self._messages[0].queue == waiting else self._inbox_queue_url

@@ -10,7 +10,7 @@ from chalice.app import Blueprint
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from chalicelib.contracts.inbound.overrides import Override
+    from chalicelib.contracts.inbound.admin_requests import Override
     from chalicelib.domain.actions import Did
     from chalicelib.domain.ledger import Account
 
@@ -25,8 +25,7 @@ def set_threshold(event: Any, context: Any) -> dict[str, Any]:
     restores the fleet's. It is separate from `adjust_credits` because it needs no right to the transactions.
     """
     from chalicelib.contracts.api.answers import Account
-    from chalicelib.contracts.inbound.adjustments import refusal
-    from chalicelib.contracts.inbound.overrides import override
+    from chalicelib.contracts.inbound.admin_requests import override, refusal
     from chalicelib.domain.errors import CreditsError
     from chalicelib.telemetry import logger
     from chalicelib.wiring import for_posting
@@ -56,7 +55,7 @@ def set_threshold(event: Any, context: Any) -> dict[str, Any]:
 
 def _set(asked: "Override", context: Any) -> "Account":
     """Make the requested change, and return the account."""
-    from chalicelib.contracts.inbound.overrides import GraceRequest, LevelsRequest
+    from chalicelib.contracts.inbound.admin_requests import GraceRequest, LevelsRequest
     from chalicelib.settings import settings
     from chalicelib.usecases import overriding
     from chalicelib.wiring import for_posting
@@ -85,7 +84,7 @@ def _set(asked: "Override", context: Any) -> "Account":
 
 def _action(asked: "Override") -> "tuple[Did, Mapping[str, str | int | None]]":
     """Return what was done, and what it was about."""
-    from chalicelib.contracts.inbound.overrides import GraceRequest, LevelsRequest
+    from chalicelib.contracts.inbound.admin_requests import GraceRequest, LevelsRequest
     from chalicelib.domain.actions import Did
 
     if isinstance(asked, LevelsRequest):

@@ -1,4 +1,4 @@
-"""What the stream functions share: they publish a table's stream records, or park those that cannot be read."""
+"""Publishes the events of the tables' stream records, and parks those that cannot be read, as `roll_up` does too."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -6,11 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
-from chalice.app import DynamoDBEvent
+from chalice.app import Blueprint, DynamoDBEvent
 
-from chalicelib.adapters.dynamodb.crossings import crossings_from
-from chalicelib.adapters.dynamodb.items import account_from
-from chalicelib.contracts.outbound.published import PublishedEvent, crossing_event
+from chalicelib.adapters.dynamodb.items import account_from, crossings_from, named_by, transaction_from
+from chalicelib.contracts.outbound.published import PublishedEvent, crossing_event, transaction_event
 from chalicelib.domain.errors import NewerForm
 from chalicelib.domain.ids import instant
 from chalicelib.ports import CallTime
@@ -23,6 +22,21 @@ CODE_UNREADABLE = "record_unreadable"
 Failures = dict[str, list[dict[str, str]]]
 """Lambda's partial batch response: the stream continues from the first record named."""
 
+blueprint = Blueprint(__name__)
+
+
+# The real streams and their options are merged in by infra/template.yaml.
+@blueprint.on_dynamodb_record(stream_arn="arn:aws:dynamodb:::set-by-infra-template", name="publish_threshold_events")
+def publish_threshold_events(event: DynamoDBEvent) -> Failures:
+    """Publish the crossings of writes to the credits table, and return the records to be retried."""
+    return publish(event, crossing_events, function="publish_threshold_events")
+
+
+@blueprint.on_dynamodb_record(stream_arn="arn:aws:dynamodb:::set-by-infra-template", name="publish_transaction_events")
+def publish_transaction_events(event: DynamoDBEvent) -> Failures:
+    """Publish the events of new transactions, and return the records to be retried."""
+    return publish(event, _transaction_events, function="publish_transaction_events")
+
 
 def crossing_events(record: Mapping[str, Any]) -> list[PublishedEvent]:
     """Return the threshold events of a record of the credits table's stream."""
@@ -32,6 +46,15 @@ def crossing_events(record: Mapping[str, Any]) -> list[PublishedEvent]:
         return []
     account = account_from(image)
     return [crossing_event(account.merchant_id, crossing, version=account.version) for crossing in crossings]
+
+
+def _transaction_events(record: Mapping[str, Any]) -> list[PublishedEvent]:
+    image = record["dynamodb"].get("NewImage") or {}
+    if record["eventName"] != "INSERT" or named_by(image) is not None:
+        # A refund or an edit has changed its order's tally, or a guard was written: nothing to publish.
+        return []
+    published = transaction_event(transaction_from(image))
+    return [published] if published else []
 
 
 def publish(

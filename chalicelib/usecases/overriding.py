@@ -7,15 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from chalicelib.domain.alerts import Levels
-from chalicelib.domain.closure import change_closure
 from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.ids import Instant, MerchantId, transaction_id, unused_version
 from chalicelib.domain.ledger import Account, Commit, Crossing
 from chalicelib.domain.movements import TRIAL_KEY, Movement
 from chalicelib.domain.outcomes import Duplicate, Outcome
-from chalicelib.domain.override import change_grace_terms, change_levels, change_threshold
-from chalicelib.domain.terms import GraceTerms
+from chalicelib.domain.override import change_closure, change_grace_terms, change_levels, change_threshold
+from chalicelib.domain.terms import GraceTerms, Levels
 from chalicelib.ports import CallTime, Committed, LedgerStore
 from chalicelib.usecases.posting import MARGIN_SECONDS, pause, require_time
 

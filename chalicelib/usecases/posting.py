@@ -11,9 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from chalicelib.domain.errors import Code, NewerForm, Rejected, RetryLater
 from chalicelib.domain.fold import fold
 from chalicelib.domain.freeze import OF_A_FREEZE
-from chalicelib.domain.ids import Instant, MerchantId, TransactionId
+from chalicelib.domain.ids import Instant, MerchantId, TransactionId, days_after
 from chalicelib.domain.ledger import Account
-from chalicelib.domain.lots import days_after
 from chalicelib.domain.movements import (
     DisputeWonMovement,
     FixedMovement,

@@ -13,17 +13,14 @@ from chalicelib.telemetry import CounterWriter
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from chalicelib.adapters.dynamodb.bookmarks import Bookmarks
+    from chalicelib.adapters.dynamodb.bookmarks import Bookmarks, DueMarks
     from chalicelib.adapters.dynamodb.container_counters import ContainerCounters
     from chalicelib.adapters.dynamodb.discarded import DiscardedLetters
-    from chalicelib.adapters.dynamodb.due_list import DynamoDBDueList
-    from chalicelib.adapters.dynamodb.due_marks import DueMarks
+    from chalicelib.adapters.dynamodb.due_list import DynamoDBDueList, Pending
     from chalicelib.adapters.dynamodb.figures import DynamoDBFigures
     from chalicelib.adapters.dynamodb.fleet import FleetReader
-    from chalicelib.adapters.dynamodb.fleet_days import FleetDays
     from chalicelib.adapters.dynamodb.ledger_reader import DynamoDBLedgerReader
-    from chalicelib.adapters.dynamodb.month_ends import MonthEnds
-    from chalicelib.adapters.dynamodb.pending import Pending
+    from chalicelib.adapters.dynamodb.month_ends import FleetDays, MonthEnds
     from chalicelib.adapters.dynamodb.recent_events import RecentEvents
 
 COUNTERS_SECONDS = 0.25
@@ -51,7 +48,7 @@ def fleet() -> "FleetReader":
 @cache
 def pending() -> "Pending":
     """Return what is due and not posted yet, for readers."""
-    from chalicelib.adapters.dynamodb.pending import Pending
+    from chalicelib.adapters.dynamodb.due_list import Pending
 
     return Pending(_client(), credits_table=settings().tables.credits)
 
@@ -89,7 +86,7 @@ def due_list() -> "DynamoDBDueList":
 @cache
 def due_marks() -> "DueMarks":
     """Return how far what is due has been posted."""
-    from chalicelib.adapters.dynamodb.due_marks import DueMarks
+    from chalicelib.adapters.dynamodb.bookmarks import DueMarks
     from chalicelib.wiring.for_posting import dynamodb
 
     return DueMarks(dynamodb(), table=settings().tables.figures)
@@ -141,7 +138,7 @@ def fleet_days() -> "FleetDays | None":
     table = settings().tables.figures_if_set
     if not table:
         return None
-    from chalicelib.adapters.dynamodb.fleet_days import FleetDays
+    from chalicelib.adapters.dynamodb.month_ends import FleetDays
 
     return FleetDays(_client(), table=table)
 

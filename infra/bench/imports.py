@@ -143,7 +143,7 @@ def first_answers() -> Mapping[str, First]:
             ),
             "widget, with the whole API": First("chalicelib.api.door.serve", http_event("/widget-1.js"), "javascript"),
             "threshold publisher": First(
-                "chalicelib.handlers.publish_threshold_events.publish_threshold_events",
+                "chalicelib.handlers.stream_records.publish_threshold_events",
                 stream_event([opened]),
                 "[]",
                 1.1,

@@ -5,10 +5,9 @@ from typing import Annotated, Any
 import typer
 
 from chalicelib.contracts.api import answers
-from chalicelib.domain.alerts import Level, checked
 from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.orders import CREDITS_MAX
-from chalicelib.domain.terms import HOURS_MAX
+from chalicelib.domain.terms import HOURS_MAX, Level, checked
 from infra.commands.changes import functions
 from infra.commands.ledger import TargetLedger
 from infra.commands.noting import responsible

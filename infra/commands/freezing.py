@@ -6,7 +6,7 @@ from uuid import uuid4
 import typer
 
 from chalicelib.contracts.api.sentences import frozen_sentence
-from chalicelib.contracts.inbound.adjustments import POSTED
+from chalicelib.contracts.inbound.admin_requests import POSTED
 from chalicelib.domain.due import as_of
 from chalicelib.domain.ids import MerchantId
 from infra.commands.changes import functions, name_id

@@ -7,15 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
+from chalicelib.adapters.dynamodb.account_attributes import LEVEL_SHARDS, LEVELS_OF
 from chalicelib.adapters.dynamodb.desk import Desk
 from chalicelib.adapters.dynamodb.faults import pages
-from chalicelib.adapters.dynamodb.items import LEVEL_SHARDS, LEVELS_OF
 from chalicelib.adapters.dynamodb.links import DynamoDBLinks
 from chalicelib.contracts.api import answers
 from chalicelib.domain.due import as_of
 from chalicelib.domain.ids import Instant, MerchantId, merchant_id
-from chalicelib.domain.lasting import lasts_at_most, runway_of
-from chalicelib.domain.ledger import Account
+from chalicelib.domain.ledger import Account, lasts_at_most, runway_of
 from chalicelib.domain.runway import DAYS_MAX
 from chalicelib.domain.searching import SEARCH_LENGTH_MAX, folded
 from chalicelib.usecases.searching import found_merchants

@@ -8,8 +8,7 @@ from chalicelib.contracts.api.sentences import frozen_sentence
 from chalicelib.contracts.api.story import Story, story_of
 from chalicelib.domain.due import as_of
 from chalicelib.domain.ids import MerchantId
-from chalicelib.domain.lasting import runway_of
-from chalicelib.domain.ledger import Account
+from chalicelib.domain.ledger import Account, runway_of
 from chalicelib.domain.runway import DAYS_MAX, MILLI, Runway
 from chalicelib.domain.status import deciding_transaction, status_since
 from chalicelib.usecases.explaining import excerpt_of

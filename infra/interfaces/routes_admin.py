@@ -4,9 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chalicelib.contracts.api import answers
-from chalicelib.contracts.inbound.adjustments import ThresholdRequest
-from chalicelib.contracts.inbound.freezing import FreezeRequest
-from chalicelib.contracts.inbound.overrides import GraceRequest, LevelsRequest
+from chalicelib.contracts.inbound.admin_requests import FreezeRequest, GraceRequest, LevelsRequest, ThresholdRequest
 from chalicelib.contracts.inbound.payloads import AdjustmentRequest
 from chalicelib.domain.orders import CREDITS_MAX
 from chalicelib.domain.runway import DAYS_MAX

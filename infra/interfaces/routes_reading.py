@@ -1,7 +1,7 @@
 """The routes that answer about one merchant: plugin status, account, history."""
 
 from chalicelib.contracts.api import answers
-from chalicelib.contracts.api.runway import Runway
+from chalicelib.contracts.api.alerts import Runway
 from chalicelib.contracts.api.tables import CSV, JSON_LINES
 from chalicelib.domain.plugin_status import Reason
 from infra.interfaces import samples

@@ -8,9 +8,8 @@ from typing import Any
 
 from chalicelib.adapters.dynamodb.recent_events import RecentEvent
 from chalicelib.contracts.api import answers
-from chalicelib.contracts.api.activity import Activity, ThresholdEvent, Waiting
 from chalicelib.contracts.api.dead_letters import DeadLetter, Discarded, LetterGroup
-from chalicelib.contracts.api.fleet import FleetStatus
+from chalicelib.contracts.api.fleet import Activity, FleetStatus, ThresholdEvent, Waiting
 from chalicelib.contracts.api.health import Component, DetailedHealth, Overall, State
 from chalicelib.contracts.api.model import Model
 from chalicelib.contracts.api.pages import LIMIT_DEFAULT, LIMIT_MAX, PagePosition, PageRequest
@@ -34,10 +33,9 @@ from chalicelib.domain.derivation import Excerpt
 from chalicelib.domain.errors import Code, Rejected, RetryLater
 from chalicelib.domain.figures import recount
 from chalicelib.domain.ids import MerchantId
-from chalicelib.domain.ledger import Account
+from chalicelib.domain.ledger import Account, CrossingType
 from chalicelib.domain.plugin_status import PluginStatus, Reason
 from chalicelib.domain.runway import ORDERS_MIN, Use
-from chalicelib.domain.thresholds import CrossingType
 from infra.interfaces.story import MERCHANT, OPENED, envelope, story
 
 META = {

@@ -3,12 +3,11 @@
 from dataclasses import replace
 
 from chalicelib.contracts.api import answers
-from chalicelib.contracts.inbound.freezing import freezing
-from chalicelib.domain.alerts import Level, Unit
+from chalicelib.contracts.inbound.admin_requests import freezing
 from chalicelib.domain.fold import fold
 from chalicelib.domain.ledger import Account
 from chalicelib.domain.override import change_levels
-from chalicelib.domain.terms import GraceTerms
+from chalicelib.domain.terms import GraceTerms, Level, Unit
 from infra.interfaces.samples import ORDER, account
 from infra.interfaces.story import MERCHANT, THRESHOLD
 

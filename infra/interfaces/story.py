@@ -14,7 +14,6 @@ from typing import Any
 from chalicelib.contracts.inbound.events import read_event
 from chalicelib.contracts.inbound.payloads import Terms
 from chalicelib.contracts.outbound.published import PublishedEvent, crossing_event, drift_event, transaction_event
-from chalicelib.domain.alerts import Level, Unit
 from chalicelib.domain.audit import audit
 from chalicelib.domain.fold import fold
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, instant
@@ -22,7 +21,7 @@ from chalicelib.domain.ledger import Account
 from chalicelib.domain.movements import grounds
 from chalicelib.domain.orders import Policy
 from chalicelib.domain.outcomes import Posted
-from chalicelib.domain.terms import GraceTerms, TimeTerms
+from chalicelib.domain.terms import GraceTerms, Level, TimeTerms, Unit
 from chalicelib.domain.transactions import Transaction
 
 MERCHANT = MerchantId("6f30229d-c05f-57e4-9353-d107f77a72fa")

@@ -6,7 +6,7 @@
 from collections.abc import Mapping
 
 from chalicelib.contracts.outbound.published import STATUS_REASONS
-from chalicelib.domain.alerts import NAME_LENGTH_MAX
+from chalicelib.domain.terms import NAME_LENGTH_MAX
 from infra.interfaces.words import COUNT_FORM, TIME_FORM, UUID_FORM, Word
 
 WORDS_OF_TIME: Mapping[str, Word] = {

@@ -12,8 +12,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from chalicelib.adapters.dynamodb.ledger_reader import DynamoDBLedgerReader
-from chalicelib.domain.debt import owed_by, repays
 from chalicelib.domain.findings import UnreadableTransaction
+from chalicelib.domain.grace import owed_by, repays
 from chalicelib.domain.ids import Instant, MerchantId, instant
 from infra.recovery.everybody import everybody
 

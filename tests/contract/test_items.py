@@ -11,33 +11,31 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.adapters.dynamodb.account_attributes import totals_map
-from chalicelib.adapters.dynamodb.crossings import crossings_attribute, crossings_from
+from chalicelib.adapters.dynamodb.account_attributes import LEVELS_OF, level, totals_map
 from chalicelib.adapters.dynamodb.items import (
-    LEVELS_OF,
     Item,
     account_from,
     account_item,
-    level,
+    crossings_attribute,
+    crossings_from,
     transaction_from,
     transaction_item,
 )
 from chalicelib.adapters.dynamodb.models import AccountRow, TransactionRow
 from chalicelib.contracts.values import REASON_LENGTH_MAX
-from chalicelib.domain.alerts import Alerts, Level, Unit, Watched
+from chalicelib.domain.alerts import Alerts, Watched
 from chalicelib.domain.errors import RetryLater
 from chalicelib.domain.freeze import Freeze
 from chalicelib.domain.grace import End, Grace
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, instant
-from chalicelib.domain.ledger import Account, Crossing
+from chalicelib.domain.ledger import Account, Crossing, CrossingType
 from chalicelib.domain.lots import Lot
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import CREDITS_MAX, Edits, Tally
 from chalicelib.domain.plugin_status import Closure
 from chalicelib.domain.reversals import PaymentTally
 from chalicelib.domain.runway import MILLI, ORDERS_MIN, Use
-from chalicelib.domain.terms import HOURS_MAX, GraceTerms
-from chalicelib.domain.thresholds import CrossingType, Outdated
+from chalicelib.domain.terms import HOURS_MAX, GraceTerms, Level, Outdated, Unit
 from chalicelib.domain.transactions import Total, Transaction
 from tests.support.builders import NOON, SHOP, account_of, merchant
 from tests.support.largest import (

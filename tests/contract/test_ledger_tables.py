@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib.adapters.dynamodb.crossings import crossings_from
-from chalicelib.adapters.dynamodb.items import LEVEL_SHARDS, account_item
+from chalicelib.adapters.dynamodb.account_attributes import LEVEL_SHARDS
+from chalicelib.adapters.dynamodb.items import account_item, crossings_from
 from chalicelib.domain.ids import MerchantId
-from chalicelib.domain.ledger import Commit
+from chalicelib.domain.ledger import Commit, CrossingType
 from chalicelib.domain.movements import Movement
-from chalicelib.domain.thresholds import CrossingType, Outdated
+from chalicelib.domain.terms import Outdated
 from chalicelib.ports import Committed
 from tests.support.builders import LATER, NOON, SHOP, adjustment, merchant, order, payment, trial
 from tests.support.fakes import decide

@@ -386,7 +386,7 @@ def test_a_record_of_a_stream_goes_back_to_the_function_that_could_not_read_it(d
     assert (again.letter_id != letter.letter_id, again.body) == (True, letter.body)
     assert desk.system.heard() == []
     desk.system.monkeypatch.setattr(
-        "chalicelib.handlers.publish_transaction_events.transaction_from",
+        "chalicelib.handlers.stream_records.transaction_from",
         lambda read: transaction_from({**read, "sequence": sequence}),
     )
     assert desk.letters.redrive(again.letter_id, seconds=SECONDS) is not None

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 import app
-from chalicelib.adapters.dynamodb.crossings import crossings_from
+from chalicelib.adapters.dynamodb.items import crossings_from
 from chalicelib.contracts.api.sentences import time_text
 from chalicelib.domain.audit import audit
 from chalicelib.domain.ids import instant

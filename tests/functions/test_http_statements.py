@@ -12,8 +12,7 @@ import pytest
 from chalicelib.adapters.dynamodb import history as history_module
 from chalicelib.adapters.dynamodb.items import account_item
 from chalicelib.adapters.dynamodb.month_ends import MonthEnds
-from chalicelib.contracts.api.statement_page import page
-from chalicelib.contracts.api.statements import Statement
+from chalicelib.contracts.api.statements import Statement, page
 from chalicelib.domain.ids import instant
 from chalicelib.domain.statements import Month, day_over, month_after
 from chalicelib.handlers.roll_up import roll_up

@@ -8,11 +8,9 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 import app
-from chalicelib.adapters.dynamodb.crossings import crossings_attribute
-from chalicelib.adapters.dynamodb.items import account_item
+from chalicelib.adapters.dynamodb.items import account_item, crossings_attribute
 from chalicelib.domain.ids import Instant
-from chalicelib.domain.ledger import Crossing
-from chalicelib.domain.thresholds import CrossingType
+from chalicelib.domain.ledger import Crossing, CrossingType
 from chalicelib.environment import SettingError
 from tests.support.api import CREDITS_TABLE, TRANSACTIONS_TABLE
 from tests.support.builders import SHOP, account_of, merchant

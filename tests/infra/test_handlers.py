@@ -42,8 +42,8 @@ FUNCTIONS = [
     "chalicelib.handlers.post_due.post_due",
     "chalicelib.handlers.match_orders.match_orders",
     "chalicelib.handlers.reconcile.reconcile",
-    "chalicelib.handlers.publish_threshold_events.publish_threshold_events",
-    "chalicelib.handlers.publish_transaction_events.publish_transaction_events",
+    "chalicelib.handlers.stream_records.publish_threshold_events",
+    "chalicelib.handlers.stream_records.publish_transaction_events",
 ]
 
 

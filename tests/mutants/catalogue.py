@@ -6,9 +6,9 @@ from dataclasses import dataclass
 WORK, OVERRIDING = "chalicelib/usecases/work.py", "chalicelib/usecases/overriding.py"
 OVERRIDE, GOING_BACK = "chalicelib/domain/override.py", "chalicelib/domain/going_back.py"
 POSTING, FOLD, LEDGER = "chalicelib/usecases/posting.py", "chalicelib/domain/fold.py", "chalicelib/domain/ledger.py"
-DEBT, REVERSALS = "chalicelib/domain/debt.py", "chalicelib/domain/reversals.py"
+DEBT, REVERSALS = "chalicelib/domain/grace.py", "chalicelib/domain/reversals.py"
 OUTCOMES, EDITS = "chalicelib/domain/outcomes.py", "chalicelib/domain/edits.py"
-THRESHOLDS, ORDERS = "chalicelib/domain/thresholds.py", "chalicelib/domain/orders.py"
+ORDERS = "chalicelib/domain/orders.py"
 DYNAMODB, ITEMS = "chalicelib/adapters/dynamodb/ledger.py", "chalicelib/adapters/dynamodb/items.py"
 BUS, PUBLISHED = "chalicelib/adapters/eventbridge.py", "chalicelib/contracts/outbound/published.py"
 BATCH, INBOUND = "chalicelib/handlers/batch.py", "chalicelib/handlers/ingest_events.py"
@@ -424,7 +424,7 @@ MUTANTS = (
     _mutant(
         "a crossing with < for ≤",
         (
-            THRESHOLDS,
+            LEDGER,
             "    if before > low_before and after <= low_after:\n",
             "    if before > low_before and after < low_after:\n",
         ),
@@ -432,14 +432,14 @@ MUTANTS = (
     _mutant(
         "balance restored left out",
         (
-            THRESHOLDS,
+            LEDGER,
             "    elif before <= low_before and after > low_after:\n        passed.append(CrossingType.BALANCE_RESTORED)\n",
             "",
         ),
     ),
     _mutant(
         "exhausted, but not low",
-        (THRESHOLDS, "    if before > 0 and after == 0:\n", "    if before > 0 and after == 0 and not passed:\n"),
+        (LEDGER, "    if before > 0 and after == 0:\n", "    if before > 0 and after == 0 and not passed:\n"),
     ),
     _mutant(
         "the crossings of a fold's last movement only",
@@ -708,11 +708,11 @@ MUTANTS = (
     ),
     _mutant(
         "an account on a wrong list",
-        (ITEMS, "    elif account.low:\n", "    elif account.low and account.closed:\n"),
+        (ACCOUNT_ATTRIBUTES, "    elif account.low:\n", "    elif account.low and account.closed:\n"),
     ),
     _mutant(
         "a frozen account on no list of those that are off",
-        (ITEMS, '        name = "low" if account.enabled else "both"\n', '        name = "low"\n'),
+        (ACCOUNT_ATTRIBUTES, '        name = "low" if account.enabled else "both"\n', '        name = "low"\n'),
     ),
     # Commands.
     _mutant(

@@ -4,7 +4,7 @@ from chalicelib.adapters.dynamodb.items import account_from, transaction_from
 from chalicelib.contracts.api.story import story_of
 from chalicelib.contracts.outbound.derived import derived_events
 from chalicelib.domain.derivation import Excerpt
-from chalicelib.domain.thresholds import CrossingType
+from chalicelib.domain.ledger import CrossingType
 from chalicelib.domain.transactions import Transaction
 from tests.simulator.aws import CREDITS, TRANSACTIONS
 from tests.simulator.world import World

@@ -19,6 +19,7 @@ from typing import Any
 
 import botocore.endpoint
 
+import app
 import chalicelib
 from chalicelib import settings, telemetry
 from chalicelib.adapters import sdk
@@ -41,8 +42,7 @@ def handler(function: str) -> Callable[[Any, Any], Any]:
     """Return a function as Lambda calls it; the API's way to a status is called like one."""
     if function == readers.FUNCTION:
         return readers.plugin_status
-    module = sys.modules[f"chalicelib.handlers.{function}"]
-    found: Callable[[Any, Any], Any] = getattr(module, function)
+    found: Callable[[Any, Any], Any] = getattr(app, function)
     return found
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any
 
-from chalicelib.adapters.dynamodb import crossings, items
+from chalicelib.adapters.dynamodb import items
 from chalicelib.adapters.dynamodb import ledger as dynamodb
 from chalicelib.domain import ledger, moving, transactions
 from tests.simulator.aws import CREDITS, TRANSACTIONS
@@ -72,7 +72,6 @@ def _newer_transaction_item(transaction: transactions.Transaction) -> items.Item
 
 _PLACES: Sequence[tuple[object, str, Mapping[int, object]]] = (
     (items, "ACCOUNT_VERSION", {THIS: THIS, NEWER: NEWER}),
-    (crossings, "ACCOUNT_VERSION", {THIS: THIS, NEWER: NEWER}),
     (items, "SCHEMA_VERSION_DRAWN", {THIS: THIS, NEWER: NEWER}),
     (moving, "SCHEMA_VERSION", {THIS: 1, NEWER: NEWER}),
     (moving, "SCHEMA_VERSION_DRAWN", {THIS: THIS, NEWER: NEWER}),

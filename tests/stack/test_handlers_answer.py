@@ -173,7 +173,7 @@ def test_publish_transaction_events_publishes_what_a_record_says(package: Packag
 
     answer = package.answer(
         "publish_transaction_events",
-        "chalicelib.handlers.publish_transaction_events.publish_transaction_events",
+        "chalicelib.handlers.stream_records.publish_transaction_events",
         {"Records": [stream_record(told, table=table)]},
     )
 
@@ -194,7 +194,7 @@ def test_publish_threshold_events_publishes_what_a_write_crossed(package: Packag
 
     answer = package.answer(
         "publish_threshold_events",
-        "chalicelib.handlers.publish_threshold_events.publish_threshold_events",
+        "chalicelib.handlers.stream_records.publish_threshold_events",
         {"Records": [stream_record(told, table=stack.description.credits_table)]},
     )
 

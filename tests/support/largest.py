@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from chalicelib.contracts.values import REASON_LENGTH_MAX
-from chalicelib.domain.alerts import NAME_LENGTH_MAX, Alerts, Level, Unit, Watched
+from chalicelib.domain.alerts import Alerts, Watched
 from chalicelib.domain.freeze import Freeze
 from chalicelib.domain.grace import End, Grace
 from chalicelib.domain.ids import ID_LENGTH_MAX, TransactionId, instant
@@ -14,7 +14,7 @@ from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import CREDITS_MAX
 from chalicelib.domain.plugin_status import Closure
 from chalicelib.domain.runway import MILLI, ORDERS_MIN, Use
-from chalicelib.domain.terms import HOURS_MAX, GraceTerms
+from chalicelib.domain.terms import HOURS_MAX, NAME_LENGTH_MAX, GraceTerms, Level, Unit
 from chalicelib.domain.transactions import Total
 from tests.support.builders import NOON, SHOP, account_of
 

@@ -23,8 +23,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 import app
 from chalicelib import telemetry
 from chalicelib.adapters.dead_letters import DeadLetters
-from chalicelib.adapters.dynamodb.guards import named_by
-from chalicelib.adapters.dynamodb.items import account_from, transaction_from
+from chalicelib.adapters.dynamodb.items import account_from, named_by, transaction_from
 from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.ledger import Account
 from chalicelib.domain.transactions import Transaction

@@ -8,17 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain.alerts import (
-    LEVELS_MAX,
     Alerts,
-    Level,
     LevelCrossed,
-    Levels,
     Supply,
-    Unit,
     after_change,
     after_movement,
     after_time,
-    checked,
     crossed_from,
     crossed_text,
 )
@@ -26,6 +21,7 @@ from chalicelib.domain.ids import Instant, instant
 from chalicelib.domain.movements import OPENS, Kind
 from chalicelib.domain.orders import Direction
 from chalicelib.domain.runway import Use, use_after
+from chalicelib.domain.terms import LEVELS_MAX, Level, Levels, Unit, checked
 
 START = datetime(2026, 11, 2, tzinfo=UTC)  # A Monday.
 TEN, HALF, WEEK = (

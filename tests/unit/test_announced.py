@@ -12,12 +12,11 @@ import pytest
 
 from chalicelib.contracts.api.answers import Transaction
 from chalicelib.contracts.outbound.published import crossing_event, transaction_event
-from chalicelib.domain.alerts import Level
 from chalicelib.domain.fold import fold
 from chalicelib.domain.ids import Instant, instant
 from chalicelib.domain.movements import Movement
 from chalicelib.domain.outcomes import Fold
-from chalicelib.domain.terms import GraceTerms, TimeTerms
+from chalicelib.domain.terms import GraceTerms, Level, TimeTerms
 from chalicelib.ports import Committed
 from tests.oracles.announcements import Announcement, implied
 from tests.support.builders import SHOP, adjustment, order, payment, refund_of, trial

@@ -11,14 +11,12 @@ from hypothesis import strategies as st
 from chalicelib.domain.audit import audit, compared, plausible, rebuilt
 from chalicelib.domain.due import post_due
 from chalicelib.domain.findings import Drift, UnreadableTransaction
-from chalicelib.domain.ids import Instant, TransactionId
-from chalicelib.domain.ledger import Account, Crossing
-from chalicelib.domain.lots import days_after
+from chalicelib.domain.ids import Instant, TransactionId, days_after
+from chalicelib.domain.ledger import Account, Crossing, CrossingType
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Tally
 from chalicelib.domain.override import change_threshold
 from chalicelib.domain.terms import GraceTerms, TimeTerms
-from chalicelib.domain.thresholds import CrossingType
 from chalicelib.domain.transactions import Total, Transaction, transaction_hash
 from chalicelib.domain.walk import Walk
 from tests.support.builders import (

@@ -13,9 +13,8 @@ from chalicelib.domain.audit import audit
 from chalicelib.domain.derivation import Excerpt, derived_crossings
 from chalicelib.domain.fold import fold
 from chalicelib.domain.ids import Instant
-from chalicelib.domain.ledger import THRESHOLD_BEFORE, Account, Commit, Crossing
+from chalicelib.domain.ledger import THRESHOLD_BEFORE, Account, Commit, Crossing, CrossingType
 from chalicelib.domain.override import change_threshold
-from chalicelib.domain.thresholds import CrossingType
 from chalicelib.domain.transactions import Transaction
 from tests.support.builders import SHOP, adjustment, order, payment, trial
 

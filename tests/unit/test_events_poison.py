@@ -10,10 +10,15 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from chalicelib.contracts.api.dead_letters import DiscardRequest
-from chalicelib.contracts.inbound.adjustments import ThresholdRequest
+from chalicelib.contracts.inbound.admin_requests import (
+    AlertLevel,
+    GraceLimits,
+    GraceRequest,
+    LevelsRequest,
+    ThresholdRequest,
+)
 from chalicelib.contracts.inbound.envelopes import WORDS, Envelope
 from chalicelib.contracts.inbound.events import INBOUND, read_event
-from chalicelib.contracts.inbound.overrides import AlertLevel, GraceLimits, GraceRequest, LevelsRequest
 from chalicelib.contracts.inbound.payloads import AdjustmentRequest, Terms
 from chalicelib.contracts.values import Reading
 from chalicelib.domain.errors import Code, Rejected

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.contracts.inbound.adjustments import adjustment
+from chalicelib.contracts.inbound.admin_requests import adjustment
 from chalicelib.contracts.inbound.events import read_event
 from chalicelib.contracts.inbound.payloads import Terms
 from chalicelib.domain.errors import Code, Rejected

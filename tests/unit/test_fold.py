@@ -9,12 +9,11 @@ import pytest
 from chalicelib.domain.errors import Code, Rejected, RetryLater
 from chalicelib.domain.fold import ITEMS_MAX, fold
 from chalicelib.domain.ids import Instant, TransactionId
-from chalicelib.domain.ledger import Account, TallyChange
+from chalicelib.domain.ledger import Account, CrossingType, TallyChange
 from chalicelib.domain.lots import Lot, days_after
 from chalicelib.domain.movements import Kind, Movement
 from chalicelib.domain.orders import Tally
 from chalicelib.domain.outcomes import Duplicate, Fold, Outcome, Posted
-from chalicelib.domain.thresholds import CrossingType
 from chalicelib.domain.transactions import Transaction
 from tests.support.builders import (
     LATER,

@@ -11,9 +11,7 @@ from chalicelib.adapters.dynamodb.items import account_from, account_item
 from chalicelib.contracts.api import answers
 from chalicelib.contracts.api.story import story_of
 from chalicelib.contracts.outbound.published import crossing_event, transaction_event
-from chalicelib.domain.alerts import Level, Unit
 from chalicelib.domain.audit import audit, plausible, rebuilt
-from chalicelib.domain.closure import change_closure
 from chalicelib.domain.derivation import Excerpt
 from chalicelib.domain.due import as_of
 from chalicelib.domain.errors import Code, Rejected
@@ -21,11 +19,11 @@ from chalicelib.domain.figures import contribution
 from chalicelib.domain.fold import fold
 from chalicelib.domain.freeze import Freeze
 from chalicelib.domain.ids import Instant, instant
-from chalicelib.domain.ledger import Account
+from chalicelib.domain.ledger import Account, CrossingType
 from chalicelib.domain.outcomes import Duplicate, Outcome
+from chalicelib.domain.override import change_closure
 from chalicelib.domain.plugin_status import Reason
-from chalicelib.domain.terms import GraceTerms, TimeTerms
-from chalicelib.domain.thresholds import CrossingType
+from chalicelib.domain.terms import GraceTerms, Level, TimeTerms, Unit
 from chalicelib.domain.transactions import Transaction, transaction_hash
 from chalicelib.domain.walk import Walk
 from tests.support.builders import NOON, SHOP, adjustment, freezing, order, payment, trial, unfreezing

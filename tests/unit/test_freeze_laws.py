@@ -14,9 +14,9 @@ from chalicelib.contracts.outbound.published import crossing_event
 from chalicelib.domain.due import as_of
 from chalicelib.domain.freeze import FreezeMovement
 from chalicelib.domain.ids import Instant, instant
+from chalicelib.domain.ledger import CrossingType
 from chalicelib.domain.movements import Movement
 from chalicelib.domain.terms import GraceTerms, TimeTerms
-from chalicelib.domain.thresholds import CrossingType
 from tests.support.builders import NOON, SHOP, freezing, order, payment, unfreezing
 from tests.support.fakes import FakeLedger
 from tests.unit.test_grace_laws import FEW, POOL, STEPS, TERMS, bring, lived

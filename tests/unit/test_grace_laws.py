@@ -10,16 +10,14 @@ from hypothesis import strategies as st
 
 from chalicelib.contracts.outbound.derived import derived_events
 from chalicelib.contracts.outbound.published import crossing_event
-from chalicelib.domain.alerts import Level, Unit
 from chalicelib.domain.audit import audit
-from chalicelib.domain.debt import DEBT
 from chalicelib.domain.due import as_of
 from chalicelib.domain.fold import fold
+from chalicelib.domain.grace import DEBT
 from chalicelib.domain.ids import Instant, instant
-from chalicelib.domain.ledger import Crossing
+from chalicelib.domain.ledger import Crossing, CrossingType
 from chalicelib.domain.movements import Kind, Movement
-from chalicelib.domain.terms import GraceTerms, TimeTerms
-from chalicelib.domain.thresholds import CrossingType
+from chalicelib.domain.terms import GraceTerms, Level, TimeTerms, Unit
 from chalicelib.ports import Committed
 from tests.support.builders import (
     NOON,

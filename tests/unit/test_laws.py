@@ -19,10 +19,10 @@ from hypothesis import strategies as st
 from chalicelib.domain.errors import Code, Rejected, RetryLater
 from chalicelib.domain.fold import ITEMS_MAX
 from chalicelib.domain.ids import TransactionId
+from chalicelib.domain.ledger import CrossingType
 from chalicelib.domain.movements import FixedMovement, Kind, Movement, OrderMovement, RefundMovement
 from chalicelib.domain.orders import Direction, Tally, charge, refund
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
-from chalicelib.domain.thresholds import CrossingType
 from chalicelib.domain.transactions import Total, Transaction
 from chalicelib.ports import Committed
 from chalicelib.usecases.posting import Posting

@@ -6,10 +6,9 @@ import pytest
 
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.ids import Instant
-from chalicelib.domain.ledger import Account, Crossing, open_account
+from chalicelib.domain.ledger import Account, Crossing, CrossingType, open_account
 from chalicelib.domain.movements import Kind, Movement
 from chalicelib.domain.moving import apply
-from chalicelib.domain.thresholds import CrossingType
 from chalicelib.domain.transactions import Total, Transaction
 from tests.support.builders import LATER, NOON, SHOP, account_of, adjustment, order, payment, trial
 

@@ -12,7 +12,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
 from chalicelib.environment import SettingError
-from chalicelib.lines import LEVELS, Lines
+from chalicelib.telemetry import LEVELS, Lines
 
 FIELDS: list[Mapping[str, Any]] = [
     {},

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.domain.audit import audit
-from chalicelib.domain.lots import LOTS_MAX, days_after
+from chalicelib.domain.ids import days_after
+from chalicelib.domain.lots import LOTS_MAX
 from tests.support.builders import NOON, SHOP, order, payment, refund_of, trial
 from tests.support.fakes import FakeLedger, settle
 

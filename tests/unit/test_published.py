@@ -9,9 +9,8 @@ import pytest
 
 from chalicelib.contracts.outbound.published import PublishedEvent, crossing_event, transaction_event
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
-from chalicelib.domain.ledger import Crossing
+from chalicelib.domain.ledger import Crossing, CrossingType
 from chalicelib.domain.movements import Kind
-from chalicelib.domain.thresholds import CrossingType
 from chalicelib.domain.transactions import Transaction
 
 SHOP = MerchantId("0f8fad5b-d9cb-469f-a165-70867728950e")

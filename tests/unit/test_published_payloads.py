@@ -8,8 +8,7 @@ import pytest
 
 from chalicelib.contracts.outbound.published import PUBLISHED, crossing_event, transaction_event
 from chalicelib.domain.ids import TransactionId
-from chalicelib.domain.ledger import Crossing
-from chalicelib.domain.thresholds import CrossingType
+from chalicelib.domain.ledger import Crossing, CrossingType
 from infra.interfaces.story import story
 from tests.support.builders import NOON, SHOP
 

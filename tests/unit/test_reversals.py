@@ -12,11 +12,11 @@ from chalicelib.domain.audit import audit
 from chalicelib.domain.errors import Code, Rejected, RetryLater
 from chalicelib.domain.findings import Drift
 from chalicelib.domain.fold import ITEMS_MAX
+from chalicelib.domain.ledger import CrossingType
 from chalicelib.domain.movements import Kind, Movement
 from chalicelib.domain.orders import Direction
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
 from chalicelib.domain.reversals import PaymentTally
-from chalicelib.domain.thresholds import CrossingType
 from chalicelib.domain.transactions import Transaction, transaction_hash
 from chalicelib.usecases.posting import Posting
 from tests.support.builders import (

@@ -5,18 +5,16 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib.contracts.api.sentences import movement_sentence
-from chalicelib.contracts.api.sentences_time import GRACE_ENDS
+from chalicelib.contracts.api.sentences import GRACE_ENDS, movement_sentence
 from chalicelib.contracts.api.story import Chapter, Story, story_of
 from chalicelib.contracts.outbound.published import crossing_event
-from chalicelib.domain.alerts import Level, Unit
 from chalicelib.domain.fold import fold
 from chalicelib.domain.grace import End
 from chalicelib.domain.ids import Instant, MerchantId
 from chalicelib.domain.movements import Movement, OrderMovement
 from chalicelib.domain.orders import Policy
 from chalicelib.domain.override import change_threshold
-from chalicelib.domain.terms import GraceTerms, TimeTerms
+from chalicelib.domain.terms import GraceTerms, Level, TimeTerms, Unit
 from chalicelib.domain.transactions import Transaction
 from chalicelib.usecases import explaining
 from chalicelib.usecases.explaining import excerpt_of

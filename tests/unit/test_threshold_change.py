@@ -7,9 +7,8 @@ import pytest
 from chalicelib.contracts.outbound.published import crossing_event
 from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.ids import Instant
-from chalicelib.domain.ledger import Account, Commit
+from chalicelib.domain.ledger import Account, Commit, CrossingType
 from chalicelib.domain.override import change_threshold
-from chalicelib.domain.thresholds import CrossingType
 from chalicelib.ports import CallTime, Refused
 from chalicelib.usecases.overriding import set_threshold
 from chalicelib.usecases.posting import ATTEMPTS_MAX

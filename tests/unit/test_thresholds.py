@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from chalicelib.domain.ids import Instant, instant
-from chalicelib.domain.thresholds import SETTLING, CrossingType, Outdated, crossings, default_in_force
+from chalicelib.domain.ledger import CrossingType, crossings
+from chalicelib.domain.terms import SETTLING, Outdated, default_in_force
 from tests.support.builders import NOON
 
 LOW, RESTORED = CrossingType.LOW_BALANCE_REACHED, CrossingType.BALANCE_RESTORED

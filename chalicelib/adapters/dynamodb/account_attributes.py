@@ -1,4 +1,4 @@
-"""The parts of an account's item that are short texts, its counters, and its place in the sparse index `by_due`.
+"""The parts of an account's item that are short texts, its counters, and its places in the sparse indexes.
 
 The texts are short because an account is to stay under 1 KB.
 """
@@ -10,16 +10,16 @@ from string import ascii_lowercase, digits
 from typing import TYPE_CHECKING, Any, Final
 from zlib import crc32
 
-from chalicelib.domain.alerts import Alerts, Level, Watched
+from chalicelib.domain.alerts import Alerts, Watched
 from chalicelib.domain.freeze import Freeze
 from chalicelib.domain.grace import End, Grace
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, instant, milliseconds
 from chalicelib.domain.lots import Lot, Lots
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Direction
+from chalicelib.domain.plugin_status import Closure
 from chalicelib.domain.runway import ORDERS_MIN, Use
-from chalicelib.domain.terms import GraceTerms
-from chalicelib.domain.thresholds import Outdated
+from chalicelib.domain.terms import GraceTerms, Level, Outdated
 from chalicelib.domain.transactions import Total
 
 if TYPE_CHECKING:
@@ -27,6 +27,16 @@ if TYPE_CHECKING:
 
 DUE_SHARDS = 8
 """How many partitions each hour of the index is spread over: 8,000 accounts may fall due in a second."""
+
+LEVEL_SHARDS = 8
+"""How many partitions each level of the sparse index is spread over."""
+LEVELS_OF: Mapping[str, tuple[str, ...]] = {
+    "zero": ("zero",),
+    "low": ("low", "both"),
+    "off": ("zero", "both", "off"),
+}
+"""Which levels of the sparse index list the accounts at zero, the low ones, and those whose plugin is off. With credits
+a plugin is off while the account is closed or frozen; at zero, a grace may keep it on."""
 
 _HOUR_LENGTH: Final = len("2026-01-31T12")
 _DIGITS: Final = digits + ascii_lowercase
@@ -81,6 +91,24 @@ def lots_from(text: str | None) -> Lots:
     )
 
 
+def level(account: "Account") -> str | None:
+    """Return the partition of the sparse index that lists this account, such as `zero#5`, None if none does."""
+    if not account.balance:
+        name = "zero"
+    elif account.low:
+        name = "low" if account.enabled else "both"
+    elif not account.enabled:
+        name = "off"
+    else:
+        return None
+    return f"{name}#{level_shard(account.merchant_id)}"
+
+
+def level_shard(merchant_id: MerchantId) -> int:
+    """Return which partition of its level lists the merchant."""
+    return crc32(merchant_id.encode()) % LEVEL_SHARDS
+
+
 def due_attributes(account: "Account") -> dict[str, Any]:
     """Return the two attributes by which the index lists an account, none if nothing will fall due."""
     if account.due_at is None:
@@ -106,6 +134,28 @@ def _in_base(number: int) -> str:
         number, digit = divmod(number, _BASE)
         text = _DIGITS[digit] + text
     return text
+
+
+def outdated_text(outdated: Outdated) -> str:
+    """Return the default threshold before the last change of the setting, and when it was replaced."""
+    return f"{outdated.threshold} {outdated.replaced_at}"
+
+
+def outdated_from(text: str | None) -> Outdated | None:
+    """Return what `outdated_text` wrote, None where there is none."""
+    threshold, _, replaced_at = (text or "").partition(" ")
+    return Outdated(threshold=int(threshold), replaced_at=Instant(replaced_at)) if replaced_at else None
+
+
+def closure_text(closure: Closure) -> str:
+    """Return whether the account is closed, and since when it is or is not."""
+    return f"{'closed' if closure.closed else 'open'} {closure.at}"
+
+
+def closure_from(text: str | None) -> Closure | None:
+    """Return the closure that `closure_text` wrote, None where there is none."""
+    word, _, at = (text or "").partition(" ")
+    return Closure(closed=word == "closed", at=Instant(at)) if at else None
 
 
 def freeze_text(freeze: Freeze) -> str:

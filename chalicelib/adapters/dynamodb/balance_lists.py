@@ -12,8 +12,9 @@ from enum import StrEnum
 from heapq import merge
 from itertools import groupby, islice
 
+from chalicelib.adapters.dynamodb.account_attributes import LEVEL_SHARDS, LEVELS_OF, level_shard
 from chalicelib.adapters.dynamodb.history import translated
-from chalicelib.adapters.dynamodb.items import LEVEL_SHARDS, LEVELS_OF, account_from, level_shard
+from chalicelib.adapters.dynamodb.items import account_from
 from chalicelib.adapters.dynamodb.models import AccountRow, bound
 from chalicelib.domain.due import as_of
 from chalicelib.domain.ids import MerchantId, instant

@@ -1,31 +1,26 @@
-"""The progress of a sweep over the ledger, kept in the figures table beside its metric."""
+"""The progress of sweeps over the ledger, kept in the figures table beside their metrics: checks, and what is due.
+
+Every method may raise `RetryLater` (`unavailable`).
+"""
 
 import json
 from dataclasses import asdict, fields
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from chalicelib.adapters.dynamodb.faults import transient_faults
-from chalicelib.adapters.dynamodb.fleet import RECONCILED
+from chalicelib.adapters.dynamodb.figures import FiguresTable
+from chalicelib.adapters.dynamodb.fleet import DUE, RECONCILED
+from chalicelib.domain.ids import Instant
 from chalicelib.usecases.reconciling import LedgerSweep
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
 
 _SETS = frozenset({"drifted", "suspects", "too_long"})
 
 
-class Bookmarks:
-    """Keeps the one bookmark. Both methods may raise `RetryLater` (`unavailable`)."""
-
-    def __init__(self, client: "DynamoDBClient", *, table: str) -> None:
-        self._client = client
-        self._table = table
+class Bookmarks(FiguresTable):
+    """Keeps the one bookmark of the function that checks the ledger."""
 
     def last(self) -> LedgerSweep | None:
         """Return the last sweep kept, None before the first one or if it is no longer readable."""
-        key: Any = {"id": {"S": RECONCILED}}
-        with transient_faults("the figures"):
-            item = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item", {})
+        item = self.item(RECONCILED)
         if "sweep" not in item:
             return None
         # An earlier or later release may have kept more or less of a sweep.
@@ -37,13 +32,21 @@ class Bookmarks:
     def keep(self, sweep: LedgerSweep) -> None:
         """Keep the sweep; `drift` beside it is the metric: the last sweep's count until this one exceeds it or ends."""
         kept = {name: sorted(value) if name in _SETS else value for name, value in asdict(sweep).items()}
-        item: Any = {
-            "id": {"S": RECONCILED},
-            "drift": {"N": str(drift(sweep))},
-            "sweep": {"S": json.dumps(kept, separators=(",", ":"))},
-        }
-        with transient_faults("the figures"):
-            self._client.put_item(TableName=self._table, Item=item)
+        text = json.dumps(kept, separators=(",", ":"))
+        self.keep_item(RECONCILED, {"drift": {"N": str(drift(sweep))}, "sweep": {"S": text}})
+
+
+class DueMarks(FiguresTable):
+    """Keeps the one mark of the function that posts what is due."""
+
+    def last(self) -> Instant | None:
+        """Return until when everything that was due has been posted, None before the first sweep."""
+        item = self.item(DUE)
+        return Instant(item["until"]["S"]) if "until" in item else None
+
+    def keep(self, until: Instant) -> None:
+        """Keep until when everything that was due has been posted."""
+        self.keep_item(DUE, {"until": {"S": until}})
 
 
 def drift(sweep: LedgerSweep) -> int:

@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from chalicelib.adapters.dynamodb.faults import transient_faults
+from chalicelib.adapters.dynamodb.figures import FiguresTable
 from chalicelib.contracts.api.dead_letters import DeadLetter, Discarded
 from chalicelib.contracts.letters import Letter
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 BODY_BYTES_MAX: Final = 350_000
@@ -21,12 +21,8 @@ BODY_BYTES_MAX: Final = 350_000
 _DISCARDED: Final = "discarded#"
 
 
-class DiscardedLetters:
+class DiscardedLetters(FiguresTable):
     """Keeps and finds discarded letters by id. Every method may raise `RetryLater`."""
-
-    def __init__(self, client: "DynamoDBClient", *, table: str) -> None:
-        self._client = client
-        self._table = table
 
     def keep(self, letter: Letter, why: Discarded, *, days: int) -> None:
         """Keep a letter unchanged for this many days, with who discarded it, when and why; a second call replaces it.
@@ -34,20 +30,12 @@ class DiscardedLetters:
         Only a body that does not fit into an item is cut, and marked as cut.
         """
         kept = DeadLetter.of(letter, most=None, discarded=why).cut_to(BODY_BYTES_MAX)
-        item = {
-            "id": {"S": f"{_DISCARDED}{kept.id}"},
-            "letter": {"S": kept.model_dump_json()},
-            **_until(why.time, days),
-        }
-        with transient_faults("the figures"):
-            self._client.put_item(TableName=self._table, Item=item)
+        self.keep_item(f"{_DISCARDED}{kept.id}", {"letter": {"S": kept.model_dump_json()}, **_until(why.time, days)})
 
     def find(self, letter_id: str) -> DeadLetter | None:
         """Return the letter that was discarded under this id, None if there is none."""
-        key = {"id": {"S": f"{_DISCARDED}{letter_id}"}}
-        with transient_faults("the figures"):
-            item = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
-        return DeadLetter.model_validate_json(item["letter"]["S"]) if item and "letter" in item else None
+        item = self.item(f"{_DISCARDED}{letter_id}")
+        return DeadLetter.model_validate_json(item["letter"]["S"]) if "letter" in item else None
 
     def forget(self, letter: Letter) -> None:
         """Delete the record that a letter was discarded, if there is one."""

@@ -26,12 +26,45 @@ _SUMS = ("merchants", "zero", "low", "balance", "shortfall", "debt", "closed")
 _LOST = BUSY | TRANSIENT | {FAILED_CONDITION, "None"}
 
 
-class DynamoDBFigures:
-    """The `FiguresStore` on the figures table."""
+class FiguresTable:
+    """The figures table, whose items have one key, `id`. `item` and `keep_item` may raise `RetryLater`."""
 
     def __init__(self, client: "DynamoDBClient", *, table: str) -> None:
         self._client = client
         self._table = table
+
+    def item(self, name: str) -> dict[str, Any]:
+        """Return the item of this id, read consistently; empty if there is none."""
+        key: Any = {"id": {"S": name}}
+        with transient_faults("the figures"):
+            return dict(self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item", {}))
+
+    def keep_item(self, name: str, attributes: Mapping[str, Any]) -> None:
+        """Write the item of this id, whatever it was."""
+        with transient_faults("the figures"):
+            self._client.put_item(TableName=self._table, Item={"id": {"S": name}, **attributes})
+
+    def read(self, keys: Sequence[str]) -> list[Item]:
+        """Return the items that exist under these keys, read consistently."""
+        wanted = [{"id": {"S": key}} for key in keys]
+        with transient_faults():
+            answers = batch_read(self._client, self._table, wanted, component="the figures", ConsistentRead=True)
+            return [item for _, items in answers for item in items]
+
+    def put(self, item: Item, condition: Mapping[str, Any]) -> bool:
+        """Write an item if the condition, in the form of PutItem, holds, and return whether it did.
+
+        May raise whatever botocore raises.
+        """
+        try:
+            self._client.put_item(TableName=self._table, Item=item, **condition)
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+
+class DynamoDBFigures(FiguresTable):
+    """The `FiguresStore` on the figures table."""
 
     def counted(self, merchants: Iterable[MerchantId]) -> Mapping[MerchantId, Counted]:
         """Return each merchant's counted figures, read consistently, 100 in a request."""
@@ -61,24 +94,6 @@ class DynamoDBFigures:
     def fleet(self) -> Figures:
         """Return the sum of all buckets, each of them as of one moment."""
         return total(_figures_from(item) for item in self.read([f"{_BUCKET}{number}" for number in range(BUCKETS)]))
-
-    def read(self, keys: Sequence[str]) -> list[Item]:
-        """Return the items that exist under these keys, read consistently."""
-        wanted = [{"id": {"S": key}} for key in keys]
-        with transient_faults():
-            answers = batch_read(self._client, self._table, wanted, component="the figures", ConsistentRead=True)
-            return [item for _, items in answers for item in items]
-
-    def put(self, item: Item, condition: Mapping[str, Any]) -> bool:
-        """Write an item if the condition, in the form of PutItem, holds, and return whether it did.
-
-        May raise whatever botocore raises.
-        """
-        try:
-            self._client.put_item(TableName=self._table, Item=item, **condition)
-        except self._client.exceptions.ConditionalCheckFailedException:
-            return False
-        return True
 
     def _counted_action(self, change: FiguresChange) -> Item:
         item = {

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from chalicelib.adapters.dynamodb.batch_read import batch_read
 from chalicelib.adapters.dynamodb.container_counters import ContainerCounters
+from chalicelib.adapters.dynamodb.due_list import Pending
 from chalicelib.adapters.dynamodb.faults import pages, transient_faults
 from chalicelib.adapters.dynamodb.figures import DynamoDBFigures
 from chalicelib.adapters.dynamodb.items import account_from
-from chalicelib.adapters.dynamodb.pending import Pending
 from chalicelib.domain.due import as_of
 from chalicelib.domain.figures import Figures, contribution, total
 from chalicelib.domain.ids import MerchantId, instant

@@ -13,8 +13,7 @@ from botocore.exceptions import ClientError
 from pynamodb.exceptions import DoesNotExist, PynamoDBException
 from pynamodb.expressions.condition import Condition
 
-from chalicelib.adapters.dynamodb.guards import named_by
-from chalicelib.adapters.dynamodb.items import Item, account_from, kind_of, transaction_from
+from chalicelib.adapters.dynamodb.items import Item, account_from, kind_of, named_by, transaction_from
 from chalicelib.adapters.dynamodb.models import AccountRow, TransactionRow, bound
 from chalicelib.domain.errors import Code, NewerForm, RetryLater
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId

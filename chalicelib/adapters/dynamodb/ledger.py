@@ -14,10 +14,17 @@ from typing import TYPE_CHECKING, Any, cast
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.adapters.dynamodb.batch_read import KEYS_MAX, READ_ROUNDS_MAX
-from chalicelib.adapters.dynamodb.crossings import crossings_attribute
 from chalicelib.adapters.dynamodb.faults import BUSY, FAILED_CONDITION, TRANSIENT, raise_if_transient, transient_faults
-from chalicelib.adapters.dynamodb.guards import guard_item, named_by
-from chalicelib.adapters.dynamodb.items import Item, account_from, account_item, transaction_from, transaction_item
+from chalicelib.adapters.dynamodb.items import (
+    Item,
+    account_from,
+    account_item,
+    crossings_attribute,
+    guard_item,
+    named_by,
+    transaction_from,
+    transaction_item,
+)
 from chalicelib.adapters.dynamodb.tallies import tally_attributes
 from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.ids import MerchantId, TransactionId

@@ -9,11 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
-from chalicelib.adapters.dynamodb.account_attributes import due_attributes
+from chalicelib.adapters.dynamodb.account_attributes import due_attributes, level
 from chalicelib.adapters.dynamodb.batch_read import batch_read
-from chalicelib.adapters.dynamodb.crossings import crossings_from
 from chalicelib.adapters.dynamodb.faults import pages, transient_faults
-from chalicelib.adapters.dynamodb.items import account_from, level, transaction_from
+from chalicelib.adapters.dynamodb.items import account_from, crossings_from, transaction_from
 from chalicelib.domain.errors import NewerForm
 from chalicelib.domain.findings import UnreadableAccount, UnreadableTransaction
 from chalicelib.domain.ids import MerchantId, TransactionId

@@ -15,10 +15,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from chalicelib.adapters.dynamodb.batch_read import batch_read
-from chalicelib.adapters.dynamodb.faults import BUSY, FAILED_CONDITION, raise_if_transient, transient_faults
+from chalicelib.adapters.dynamodb.faults import BUSY, FAILED_CONDITION, transient_faults
 from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.ids import Instant, MerchantId
 from chalicelib.domain.links import Link, LinkKind
@@ -92,21 +90,16 @@ class DynamoDBLinks:
         """Link a payment's name to a merchant, unless it is linked to another one; return the merchant that has it."""
         item = {"name": {"S": name}, "merchant_id": {"S": merchant_id}}
         try:
-            self._client.put_item(
-                TableName=self._table,
-                Item=item,  # type: ignore[arg-type]
-                ConditionExpression="attribute_not_exists(merchant_id)",
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            )
-        except ClientError as error:
-            if error.response["Error"]["Code"] != f"{FAILED_CONDITION}Exception":
-                raise_if_transient(error, WHO)
-                raise
+            with transient_faults(WHO):
+                self._client.put_item(
+                    TableName=self._table,
+                    Item=item,  # type: ignore[arg-type]
+                    ConditionExpression="attribute_not_exists(merchant_id)",
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                )
+        except self._client.exceptions.ConditionalCheckFailedException as error:
             found: Any = error.response.get("Item", item)
             return MerchantId(found["merchant_id"]["S"])
-        except BotoCoreError as error:
-            raise_if_transient(error, WHO)
-            raise
         return merchant_id
 
     def put_invoice(self, payment_name: str, invoice_id: str) -> None:
@@ -208,20 +201,15 @@ class DynamoDBLinks:
     def _written(self, writes: list[Any]) -> Mapping[str, Any] | None:
         """Write all or nothing; return the first item where its condition refuses ({} for none), None once written."""
         try:
-            self._client.transact_write_items(TransactItems=writes)
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "TransactionCanceledException":
-                raise_if_transient(error, WHO)
-                raise
+            with transient_faults(WHO):
+                self._client.transact_write_items(TransactItems=writes)
+        except self._client.exceptions.TransactionCanceledException as error:
             reasons: Any = error.response.get("CancellationReasons", [{}])
             if reasons[0].get("Code") == FAILED_CONDITION:
                 found: Mapping[str, Any] = reasons[0].get("Item", {})
                 return found
             if any(reason.get("Code") in BUSY for reason in reasons):
                 raise RetryLater(Code.UNAVAILABLE, "another write of the same link is under way") from error
-            raise
-        except BotoCoreError as error:
-            raise_if_transient(error, WHO)
             raise
         return None
 

@@ -1,37 +1,31 @@
-"""The figures of accounts at the ends of days and months, in the figures table: one item for a merchant and month.
+"""The figures at the ends of days and months, in the figures table: of accounts one item for a merchant and month.
 
-Written by the credits table's stream, once for each day on which something is recorded, and always the same for the
-same day: a repeat changes nothing. An account's own write costs nothing more. Where an item is missing (older than this
-release, or not written yet), the figures are derived from the history, in more requests.
+Those of accounts are written by the credits table's stream, once for each day on which something is recorded, and
+always the same for the same day: a repeat changes nothing. An account's own write costs nothing more. Where an item is
+missing (older than this release, or not written yet), the figures are derived from the history, in more requests. The
+fleet has an item a day, overwritten while the day lasts.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import astuple, fields
-from typing import TYPE_CHECKING, Any
+from dataclasses import astuple, fields, replace
+from typing import Any
 
 from chalicelib.adapters.dynamodb.faults import transient_faults
-from chalicelib.adapters.dynamodb.figures import DynamoDBFigures
+from chalicelib.adapters.dynamodb.figures import FiguresTable
 from chalicelib.domain.days import DayEnd, Sums
-from chalicelib.domain.ids import MerchantId
+from chalicelib.domain.ids import Instant, MerchantId
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.statements import Closing, DayOver, Month, MonthKept
 from chalicelib.domain.transactions import Total
 
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-
 MONTH_PREFIX = "month#"
+DAY_PREFIX = "day#"
 _DAY_PREFIX, _END_PREFIX = "day_", "end_"
 _DAYS_MAX = 31
 
 
-class MonthEnds:
-    """Keeps and reads the ends of days and months. Both methods may raise `RetryLater` (`unavailable`)."""
-
-    def __init__(self, client: "DynamoDBClient", *, table: str) -> None:
-        self._client = client
-        self._table = table
-        self._figures = DynamoDBFigures(client, table=table)
+class MonthEnds(FiguresTable):
+    """Keeps and reads the ends of days and months. Its own methods may raise `RetryLater` (`unavailable`)."""
 
     def note(self, over: DayOver) -> None:
         """Keep the ends of days and months that a write showed: a request, and one a month without transactions."""
@@ -44,13 +38,13 @@ class MonthEnds:
     def kept(self, merchant_id: MerchantId, months: Iterable[Month]) -> Mapping[Month, MonthKept]:
         """Return what is kept of these months, in one request; a month of which nothing is kept is left out."""
         keys = {_key(merchant_id, month): month for month in months}
-        return {keys[item["id"]["S"]]: _kept(item) for item in self._figures.read(list(keys))}
+        return {keys[item["id"]["S"]]: _kept(item) for item in self.read(list(keys))}
 
     def days(self, merchant_id: MerchantId, months: Iterable[Month]) -> list[DayEnd]:
         """Return the kept ends of days of these months, in one request; a month's own end counts as its 31st."""
         keys = {_key(merchant_id, month): month for month in months}
         ends = []
-        for item in self._figures.read(list(keys)):
+        for item in self.read(list(keys)):
             month = keys[item["id"]["S"]]
             closing = _kept(item).closing
             if closing is not None and closing.totals is not None:
@@ -124,3 +118,40 @@ def _closing(item: Mapping[str, Any]) -> Closing | None:
         hash=item["hash"]["S"],
         totals=totals,
     )
+
+
+class FleetDays(FiguresTable):
+    """Keeps and reads the ends of the fleet's days. Its own methods may raise `RetryLater` (`unavailable`)."""
+
+    def keep(self, end: DayEnd, *, as_of: Instant) -> None:
+        """Keep the fleet's figures of a day, unless later figures of that day are kept: one write unit."""
+        item = {
+            "id": {"S": f"{DAY_PREFIX}{end.day}"},
+            "at": {"S": as_of},
+            "end": {"S": day_end_text(end.balance, end.sums)},
+            "merchants": {"N": str(end.merchants)},
+            "zero": {"N": str(end.zero)},
+            "low": {"N": str(end.low)},
+            "closed": {"N": str(end.closed)},
+        }
+        unless_later = {
+            "ConditionExpression": "attribute_not_exists(id) OR #at < :at",
+            "ExpressionAttributeNames": {"#at": "at"},
+            "ExpressionAttributeValues": {":at": {"S": as_of}},
+        }
+        with transient_faults("the figures"):
+            self.put(item, unless_later)
+
+    def ends(self, days: Iterable[str]) -> list[DayEnd]:
+        """Return the ends that are kept of these days, in one request."""
+        return [
+            replace(
+                day_end_from(item["id"]["S"].removeprefix(DAY_PREFIX), item["end"]["S"]),
+                merchants=int(item["merchants"]["N"]),
+                zero=int(item["zero"]["N"]),
+                low=int(item["low"]["N"]),
+                # Days that an older release kept do not hold it.
+                closed=int(item["closed"]["N"]) if "closed" in item else 0,
+            )
+            for item in self.read([f"{DAY_PREFIX}{day}" for day in days])
+        ]

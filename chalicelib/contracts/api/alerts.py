@@ -1,11 +1,12 @@
-"""An account's levels, grace and freeze in answers (contract, sections 16 and 17)."""
+"""An account's runway, lots, levels, grace and freeze in answers (contract, sections 16 and 17)."""
 
 from typing import Self
 
 from chalicelib.contracts.api.model import Model
-from chalicelib.domain import grace
-from chalicelib.domain.alerts import Unit
-from chalicelib.domain.ledger import Account
+from chalicelib.domain import grace, runway
+from chalicelib.domain.ids import Instant
+from chalicelib.domain.ledger import Account, runway_of
+from chalicelib.domain.terms import Unit
 
 
 class WatchedLevel(Model):
@@ -83,3 +84,29 @@ class Freeze(Model):
     since: str
     until: str | None
     transaction_id: str
+
+
+class Runway(Model):
+    """How long the credits last if orders use the same number per day.
+
+    `days_left` and `empty_on` are null if that is more than ten years.
+    """
+
+    days_left: int | None
+    empty_on: str | None
+    per_day: float
+
+    @classmethod
+    def of(cls, account: Account, *, now: Instant) -> Self | None:
+        """Return the member `runway` of an answer as of `now`, None while the daily use is unknown."""
+        found = runway_of(account, now=now)
+        if found is None:
+            return None
+        return cls(days_left=found.days_left, empty_on=found.empty_on, per_day=found.per_day / runway.MILLI)
+
+
+class Lot(Model):
+    """Credits that lapse together."""
+
+    expires_at: str
+    credits: int

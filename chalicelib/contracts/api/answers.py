@@ -7,10 +7,8 @@ tests compare both with the models here.
 from collections.abc import Mapping, Sequence
 from typing import Any, Generic, Self, TypeVar
 
-from chalicelib.contracts.api.alerts import Freeze, Grace, GraceTerms, Levels
-from chalicelib.contracts.api.lots import Lot
+from chalicelib.contracts.api.alerts import Freeze, Grace, GraceTerms, Levels, Lot, Runway
 from chalicelib.contracts.api.model import Model
-from chalicelib.contracts.api.runway import Runway
 from chalicelib.domain import ledger, transactions
 from chalicelib.domain.due import as_of
 from chalicelib.domain.ids import Instant, credit_id

@@ -1,4 +1,4 @@
-"""The answer of `GET /credits/plugin-status/metrics` (contract, section 6)."""
+"""The fleet in figures, and the live view of the service: its counters and queues (contract, section 6)."""
 
 from typing import Self
 
@@ -30,3 +30,44 @@ class FleetStatus(Model):
             zero_balance_count=figures.zero,
             low_balance_count=figures.low,
         )
+
+
+class Waiting(Model):
+    """Messages of a queue: those that wait, and those that a function is processing or has delayed."""
+
+    waiting: int
+    under_way: int
+
+
+class ThresholdEvent(Model):
+    """One of the latest threshold events of the fleet."""
+
+    time: str
+    event_type: str
+    event_id: str
+    merchant_id: str
+    transaction_id: str | None
+    sequence: int
+    balance: int
+    status: str | None
+
+
+class Activity(Model):
+    """The latest figures. Counters count since the beginning: the difference of two answers is a rate."""
+
+    as_of: str
+    fleet: FleetStatus
+    transactions: int
+    orders: int
+    duplicates: int
+    conflicts: int
+    ignored: int
+    parked: int
+    shortfall: int
+    inbox: Waiting
+    batches: int
+    oldest_message_seconds: float
+    dead_letters: int
+    bridge_seen_at: str | None
+    drift: int | None
+    threshold_events: list[ThresholdEvent]

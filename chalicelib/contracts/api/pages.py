@@ -45,10 +45,15 @@ class PagePosition:
     numbered: bool = True
 
     @classmethod
-    def by_cursor(cls, request: PageRequest, *, first: bool, more: bool, next_cursor: str | None) -> Self:
+    def by_cursor(cls, request: PageRequest, *, more: bool, next_cursor: str | None) -> Self:
         """Return the position of a page in a list that nobody counts and that has cursors only."""
         return cls(
-            request=request, total=None, has_next=more, has_previous=not first, next_cursor=next_cursor, numbered=False
+            request=request,
+            total=None,
+            has_next=more,
+            has_previous=request.cursor is not None,
+            next_cursor=next_cursor,
+            numbered=False,
         )
 
     @classmethod

@@ -9,17 +9,24 @@ from collections.abc import Callable, Mapping
 from typing import Self
 
 from chalicelib.contracts.api.model import Model
-from chalicelib.contracts.api.sentences import ALWAYS_TOLD, credits_text, frozen_sentence, movement_sentence, time_text
-from chalicelib.contracts.api.sentences_time import GRACE_ENDS, grace_sentence, level_sentence
+from chalicelib.contracts.api.sentences import (
+    ALWAYS_TOLD,
+    GRACE_ENDS,
+    credits_text,
+    frozen_sentence,
+    grace_sentence,
+    level_sentence,
+    movement_sentence,
+    time_text,
+)
 from chalicelib.contracts.outbound.published import PublishedEvent, crossing_event, transaction_event
 from chalicelib.domain.derivation import Excerpt, derived_crossings
 from chalicelib.domain.freeze import FREEZE
 from chalicelib.domain.grace import End
 from chalicelib.domain.ids import Instant
-from chalicelib.domain.ledger import Account, Crossing
+from chalicelib.domain.ledger import Account, Crossing, CrossingType, crossings
 from chalicelib.domain.plugin_status import Reason
 from chalicelib.domain.status import deciding_transaction, status_reason, status_since, status_transaction
-from chalicelib.domain.thresholds import CrossingType, crossings
 from chalicelib.domain.transactions import Transaction
 
 SOURCE = (

@@ -21,6 +21,7 @@ from chalicelib.contracts.values import (
     Reading,
     Reason,
     empty_is_none,
+    given,
 )
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.ids import MerchantId
@@ -208,7 +209,6 @@ class ManualAdjustment(Expiring, CreditsByManyNames):
         kind = Kind.MANUAL_ADDED if self.operation_type is Direction.INCREASE else Kind.MANUAL_REMOVED
         amount = self.amount("credits", "credits_to_use", "credits_used")
         key, *others = (adjustment_key(name) for name in (self.adjustment_id, *self.aliases))
-        kept = {"reason": self.reason, "admin_id": self.admin_id}
         adjustment = fixed_movement(
             envelope,
             self,
@@ -216,7 +216,7 @@ class ManualAdjustment(Expiring, CreditsByManyNames):
             amount,
             key=key,
             reference_id=self.adjustment_id,
-            metadata={name: text for name, text in kept.items() if text is not None},
+            metadata=given(reason=self.reason, admin_id=self.admin_id),
         )
         return known_by(others, self.lapsing(adjustment))
 

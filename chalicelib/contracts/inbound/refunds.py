@@ -8,7 +8,16 @@ from pydantic import BaseModel, ConfigDict
 from chalicelib.contracts.inbound.envelopes import Envelope
 from chalicelib.contracts.inbound.orders import agreed, aliases, check_count, order_of, totals
 from chalicelib.contracts.inbound.payloads import Ignored, Payload, Terms, known_by
-from chalicelib.contracts.values import Money, OptionalCurrency, OptionalMoney, Reading, ShopAliases, ShopId, money_text
+from chalicelib.contracts.values import (
+    Money,
+    OptionalCurrency,
+    OptionalMoney,
+    Reading,
+    ShopAliases,
+    ShopId,
+    given,
+    money_text,
+)
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.movements import Movement, RefundMovement, refund_key, refund_of_order_key
 
@@ -93,14 +102,12 @@ class OrderRefunded(RefundEntry, Payload):
         return refunds
 
     def _metadata(self, order_id: str, amount: Decimal | None, order_total: Decimal | None) -> dict[str, str | int]:
-        metadata: dict[str, str | int] = {"order_id": order_id}
-        if amount is not None:
-            metadata["refund_amount"] = money_text(amount)
-        if order_total is not None:
-            metadata["order_total"] = money_text(order_total)
-        if self.currency is not None:
-            metadata["currency"] = self.currency
-        return metadata
+        return given(
+            order_id=order_id,
+            refund_amount=None if amount is None else money_text(amount),
+            order_total=None if order_total is None else money_text(order_total),
+            currency=self.currency,
+        )
 
 
 def _of_one_order(by_order: Mapping[str, list[RefundEntry]]) -> tuple[str, list[RefundEntry]]:

@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from chalicelib.contracts.inbound.envelopes import Envelope
 from chalicelib.contracts.inbound.payloads import Ignored, Payload, Terms, known_by
-from chalicelib.contracts.values import Aliases, Credits, Id, Money, PaymentId, Reading, money, money_text
+from chalicelib.contracts.values import Aliases, Credits, Id, Money, PaymentId, Reading, given, money, money_text
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.movements import (
     DisputeWonMovement,
@@ -54,21 +54,21 @@ class PaymentRefunded(Payload):
         Raises:
             Rejected: it has none of the three forms, or more than one, or lacks what its form needs.
         """
-        given = [name for name in _FORMS if getattr(self, name) is not None]
-        if not given:
+        forms = [name for name in _FORMS if getattr(self, name) is not None]
+        if not forms:
             raise Rejected(
                 Code.FIELD_MISSING, f"a refund needs one of {', '.join(_FORMS)}", field="payload.amount_refunded"
             )
-        if len(given) > 1:
+        if len(forms) > 1:
             raise Rejected(
                 Code.REFUND_AMBIGUOUS,
-                f"{' and '.join(given)} are both given: give one of them",
-                field=f"payload.{given[1]}",
+                f"{' and '.join(forms)} are both given: give one of them",
+                field=f"payload.{forms[1]}",
             )
         if self.credits is None and self.payment_total is None:
             raise Rejected(
                 Code.TOTAL_MISSING,
-                f"{given[0]} needs payment_total, which is missing",
+                f"{forms[0]} needs payment_total, which is missing",
                 field="payload.payment_total",
             )
         portion = Portion(
@@ -145,11 +145,10 @@ def _reversal(
 
 def _kept(portion: Portion) -> Mapping[str, str | int]:
     """Return a portion as metadata of its transaction; `Portion.recorded` reads it back."""
-    kept = {
-        "credits": portion.credits,
-        "amount": None if portion.amount is None else money_text(portion.amount),
-        "amount_refunded": None if portion.refunded is None else money_text(portion.refunded),
-        "payment_total": None if portion.payment_total is None else money_text(portion.payment_total),
-        "dispute_id": portion.dispute_id,
-    }
-    return {name: value for name, value in kept.items() if value is not None}
+    return given(
+        credits=portion.credits,
+        amount=None if portion.amount is None else money_text(portion.amount),
+        amount_refunded=None if portion.refunded is None else money_text(portion.refunded),
+        payment_total=None if portion.payment_total is None else money_text(portion.payment_total),
+        dispute_id=portion.dispute_id,
+    )

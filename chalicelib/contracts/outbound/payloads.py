@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from chalicelib.domain.alerts import Unit
 from chalicelib.domain.findings import Drift
 from chalicelib.domain.grace import End
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId
+from chalicelib.domain.terms import Unit
 
 Status = Literal["enabled", "disabled"]
 

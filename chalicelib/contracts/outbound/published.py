@@ -27,13 +27,12 @@ from chalicelib.contracts.outbound.payloads import (
     StatusChanged,
     ThresholdPassed,
 )
-from chalicelib.domain.debt import DEBT
 from chalicelib.domain.findings import Finding
+from chalicelib.domain.grace import DEBT
 from chalicelib.domain.ids import Instant, MerchantId, credit_id, instant
-from chalicelib.domain.ledger import Crossing
+from chalicelib.domain.ledger import Crossing, CrossingType
 from chalicelib.domain.movements import OPENS, Kind
 from chalicelib.domain.orders import Direction, Policy
-from chalicelib.domain.thresholds import CrossingType
 from chalicelib.domain.transactions import Transaction
 
 SCHEMA_VERSION = 1

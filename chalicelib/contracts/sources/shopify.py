@@ -25,9 +25,8 @@ from chalicelib.contracts.sources.webhooks import (
     Unused,
     UnusedReason,
     Webhook,
-    given,
 )
-from chalicelib.contracts.values import NO_CURRENCY, money, money_text
+from chalicelib.contracts.values import NO_CURRENCY, given, money, money_text
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.links import SHOP_DOMAIN, LinkKind, link_name
 from chalicelib.domain.movements import ORDER_UPDATED

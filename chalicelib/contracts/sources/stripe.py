@@ -30,9 +30,8 @@ from chalicelib.contracts.sources.webhooks import (
     Unused,
     UnusedReason,
     Webhook,
-    given,
 )
-from chalicelib.contracts.values import money_text
+from chalicelib.contracts.values import given, money_text
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.ids import NIL_UUID, MerchantId, merchant_id
 from chalicelib.domain.links import LinkKind, link_name

@@ -22,7 +22,8 @@ from chalicelib.contracts.sources.stripe_credits import (
     stated,
     unknown,
 )
-from chalicelib.contracts.sources.webhooks import Part, SourceEvent, SourceTerms, Unused, UnusedReason, given
+from chalicelib.contracts.sources.webhooks import Part, SourceEvent, SourceTerms, Unused, UnusedReason
+from chalicelib.contracts.values import given
 from chalicelib.domain.errors import Code, Rejected
 
 ALIASES_MAX = 4

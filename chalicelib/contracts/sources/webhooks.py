@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from chalicelib.contracts.inbound.payloads import IgnoredReason
 from chalicelib.contracts.sources.fields import as_json
+from chalicelib.contracts.values import given
 from chalicelib.domain.errors import Code
 from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.links import LinkKind
@@ -138,8 +139,3 @@ class Webhook:
             )
             for event in self.events
         )
-
-
-def given(**fields: Any) -> dict[str, Any]:
-    """Return the fields that are not None."""
-    return {name: value for name, value in fields.items() if value is not None}
