@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Final, Protocol
 
-from infra.bridge.queues import Entry, Queue, QueueUnavailableError, Refusal
+from infra.bridge.queues import Entry, Queue, QueueUnavailableError
 from infra.bridge.screening import Unsendable, merchant_group
 from infra.bridge.subjects import PARKING_SUBJECT
 
@@ -77,9 +77,7 @@ async def send_letter(message: Parked, kept: Sequence[Stored], letters: Queue) -
     Raises `QueueError` when the queue did not take it.
     """
     entry = _letter(message, kept)
-    answer = await letters.send([entry])
-    if entry.identity not in answer.confirmed:
-        refusal = answer.refused.get(entry.identity, Refusal(code="Unanswered", reason="the queue did not confirm it"))
+    if (refusal := (await letters.send([entry])).refusal_of(entry)) is not None:
         raise QueueUnavailableError(refusal.code, refusal.reason)
 
 

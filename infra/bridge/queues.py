@@ -8,7 +8,7 @@ A call either returns the queue's result for each entry or raises `QueueError`:
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+
+from infra.bridge.settings import SQS_BATCH_ENTRIES
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient
@@ -38,6 +40,7 @@ _CONTENT_CODES: Final = MESSAGE_CONTENTS_CODES | {
 _CODE_PREFIX = "AWS.SimpleQueueService."
 
 _Answer = TypeVar("_Answer")
+_Item = TypeVar("_Item")
 
 
 class QueueError(Exception):
@@ -86,6 +89,11 @@ class SendAnswer:
 
     confirmed: frozenset[str]
     refused: Mapping[str, Refusal]
+
+    def refusal_of(self, entry: Entry) -> Refusal | None:
+        """Return why the queue did not take an entry, None if it did."""
+        unanswered = Refusal(code="Unanswered", reason="the queue returned no result for this entry")
+        return None if entry.identity in self.confirmed else self.refused.get(entry.identity, unanswered)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,6 +206,21 @@ class SqsQueue:
             raise kind(code, reason) from error
         except BotoCoreError as error:
             raise QueueUnavailableError(type(error).__name__, str(error)) from error
+
+
+def in_requests(items: Iterable[_Item], size_of: Callable[[_Item], int], *, most_bytes: int) -> Iterator[list[_Item]]:
+    """Yield `items` in order, in groups that one request of so many bytes and ten entries can hold."""
+    group: list[_Item] = []
+    size = 0
+    for item in items:
+        length = size_of(item)
+        if group and (len(group) == SQS_BATCH_ENTRIES or size + length > most_bytes):
+            yield group
+            group, size = [], 0
+        group.append(item)
+        size += length
+    if group:
+        yield group
 
 
 def _sqs_client(*, connections: int, poll_seconds: int) -> "SQSClient":

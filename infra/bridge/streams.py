@@ -168,8 +168,7 @@ async def find_streams(request: Requests) -> dict[str, Stream]:
         total = answer.get("total")
         if not streams or not isinstance(total, int) or len(found) >= total:
             return found
-    message = f"there are more than {len(found)} streams in this account"
-    raise StreamsError(message)
+    raise StreamsError(f"there are more than {len(found)} streams in this account")
 
 
 async def set_up(request: Requests, wanted: Plan, found: Mapping[str, Stream], settings: Settings) -> Applied:
@@ -195,8 +194,7 @@ async def ask(request: Requests, call: str, body: Mapping[str, object]) -> dict[
     answer: dict[str, Any] = json.loads(await request(f"$JS.API.{call}", json.dumps(body).encode(), REQUEST_SECONDS))
     error = answer.get("error")
     if error is not None:
-        message = f"JetStream refused {call}: {error.get('description', error)}"
-        raise StreamsError(message, int(error.get("code", 0)))
+        raise StreamsError(f"JetStream refused {call}: {error.get('description', error)}", int(error.get("code", 0)))
     return answer
 
 

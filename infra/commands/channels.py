@@ -11,6 +11,7 @@ from nats.aio.client import Client
 from nats.js.errors import APIError, NoStreamResponseError
 
 from infra.bridge.access import Access, AccessError
+from infra.bridge.queues import in_requests
 from infra.commands.events import Outgoing
 from infra.commands.jetstream import access_to, connected
 from infra.commands.output import unable
@@ -23,9 +24,8 @@ if TYPE_CHECKING:
 CONFIRM_SECONDS = 10.0
 IN_FLIGHT = 200
 """Events that a channel gets at once."""
-ENTRIES_MAX = 10
 REQUEST_BYTES = 200_000
-"""The limits of one request to the bus: ten entries, and 256 KB with their names."""
+"""The limit of one request to the bus: 256 KB with the entries' names."""
 SOURCE = "credits-cli"
 
 
@@ -74,7 +74,7 @@ class Bus:
     def send(self, events: Sequence[Outgoing]) -> list[str | None]:
         """Put the events on the bus."""
         faults: list[str | None] = []
-        for chunk in _chunks(events):
+        for chunk in in_requests(events, lambda event: len(event.detail.encode()), most_bytes=REQUEST_BYTES):
             entries: list[PutEventsRequestEntryTypeDef] = [
                 {"Source": SOURCE, "DetailType": one.event_type, "Detail": one.detail, "EventBusName": self._bus}
                 for one in chunk
@@ -112,20 +112,6 @@ class Nats:
         except (nats.errors.Error, APIError, TimeoutError) as error:
             return f"NATS did not confirm it: {str(error) or type(error).__name__}"
         return None
-
-
-def _chunks(events: Sequence[Outgoing]) -> Iterator[list[Outgoing]]:
-    chunk: list[Outgoing] = []
-    size = 0
-    for event in events:
-        length = len(event.detail.encode())
-        if chunk and (len(chunk) == ENTRIES_MAX or size + length > REQUEST_BYTES):
-            yield chunk
-            chunk, size = [], 0
-        chunk.append(event)
-        size += length
-    if chunk:
-        yield chunk
 
 
 async def _connected(access: Access) -> Client:

@@ -275,8 +275,9 @@ def wait_until_ready(engine: Engine) -> None:
     deadline = time.monotonic() + START_SECONDS
     while not engine.ready():
         if engine.process.poll() is not None or time.monotonic() > deadline:
-            message = f"{engine.name} did not become ready; its log ends with:\n{engine.last_words()}"
-            raise EngineDidNotStartError(message)
+            raise EngineDidNotStartError(
+                f"{engine.name} did not become ready; its log ends with:\n{engine.last_words()}"
+            )
         time.sleep(POLL_SECONDS)
 
 
