@@ -93,10 +93,13 @@ class Success:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """What the document says of a route beside what the route itself declares; `view` is the name of its function."""
+    """What the document says of a route beside what the route itself declares; `view` is the name of its function.
+
+    Most routes are those of admins.
+    """
 
     view: str
-    tag: Tag
+    tag: Tag = Tag.ADMIN
     description: str = ""
     parameters: tuple[Mapping[str, Any], ...] = ()
     body: Body | None = None
