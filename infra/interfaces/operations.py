@@ -65,7 +65,7 @@ class Body:
     """A body in JSON: its model and examples by name.
 
     `members` are those of the model that a caller gives, required and not null, and `optional` those that the
-    caller may leave out: path, key and token say the others. `name` is the schema's then.
+    caller may leave out: path, key and token say the others. `name` is the schema's then, where it is not the model's.
     """
 
     model: type[BaseModel]

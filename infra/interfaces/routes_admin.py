@@ -134,7 +134,6 @@ ADMIN = (
         ),
         body=Body(
             model=LevelsRequest,
-            name="Levels",
             members=("levels",),
             examples={
                 "own": {
@@ -154,7 +153,6 @@ ADMIN = (
         ),
         body=Body(
             model=GraceRequest,
-            name="Grace",
             members=("grace",),
             examples={
                 "own": {"grace": {"hours": 48, "credits": 100}},
@@ -175,7 +173,6 @@ ADMIN = (
         parameters=(IDEMPOTENCY_KEY,),
         body=Body(
             model=FreezeRequest,
-            name="Freeze",
             members=("reason",),
             optional=("until",),
             examples={

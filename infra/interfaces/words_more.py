@@ -121,7 +121,7 @@ _MORE: Mapping[str, Word] = {
     "after": Word("The balance after the row; null if it would be refused.", COUNT_FORM),
     "turns": Word("Whether it switches the plugin on or off; null if neither.", {"enum": ["on", "off"]}),
     "why": Word("Why the row is refused, bad or skipped."),
-    "waiting": Word("The waiting adjustments, the oldest first."),
+    "WaitingAdjustments.waiting": Word("The waiting adjustments, the oldest first."),
     "more": Word("Whether there are more than are listed."),
     "WaitingAdjustment.transaction_id": Word("The id that its transaction would have.", UUID_FORM),
     "asked_by": Word("The admin who asked for it."),
