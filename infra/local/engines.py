@@ -185,33 +185,11 @@ def running(engine: Engine) -> Iterator[Engine]:
 
 
 @contextmanager
-def nats_server(directory: Path, port: int | None = None, *, configuration: Path | None = None) -> Iterator[str]:
-    """Yield the address of a NATS server with JetStream that keeps its state in `directory`.
-
-    With the same folder and port, entering it again restarts the same server.
-    """
-    chosen = port or free_port()
-    with running(launch_nats(directory, chosen, configuration=configuration)):
-        yield f"nats://{LOOPBACK}:{chosen}"
-
-
-@contextmanager
-def redis_server(directory: Path, port: int | None = None, *, password: str = "") -> Iterator[str]:
-    """Yield the address of an empty Redis server, without the password that it may require.
-
-    With the same port, entering it again starts another server in the same place.
-    """
-    chosen = port or free_port()
-    with running(launch_redis(directory, chosen, password=password)):
-        yield f"redis://{LOOPBACK}:{chosen}"
-
-
-@contextmanager
-def ministack(directory: Path, port: int | None = None) -> Iterator[str]:
+def ministack(directory: Path) -> Iterator[str]:
     """Yield the endpoint of an AWS emulator that starts empty; all its files stay below `directory`."""
-    chosen = port or free_port()
-    with running(launch_ministack(directory, chosen)):
-        yield f"http://{LOOPBACK}:{chosen}"
+    port = free_port()
+    with running(launch_ministack(directory, port)):
+        yield f"http://{LOOPBACK}:{port}"
 
 
 def stop(*processes: subprocess.Popen[bytes], seconds: float = STOP_SECONDS) -> None:
