@@ -15,7 +15,7 @@ actions.py    actions; noting.py notes who did what by a command
 exporting.py  export; exported.py are its files, parquet.py one form of them
 match.py      match
 verify_file.py  verify --file; proving.py finds what is wrong with such a file
-changes.py    adjust, threshold; bulk.py adjusts by a file; undoing.py undo; alerting.py levels and grace;
+changes.py    adjust; bulk.py adjusts by a file; undoing.py undo; alerting.py threshold, levels and grace;
               freezing.py freeze and unfreeze
 linking.py    link
 importing.py  import; old_tables.py reads the old service's tables, openings.py opens their accounts
@@ -23,7 +23,7 @@ emitting.py   emit; events.py reads what is to be sent, channels.py sends it (je
               signs and posts a webhook; effects.py waits for what came of it, facts.py looks for it in the ledger
 doctor.py     doctor; checks.py looks at the components, streams.py at those of NATS, diagnoses.py describes what
               they found
-figures.py    recount (recount.py counts); months.py refills the ends of days and months
+figures.py    recount; months.py refills the ends of days and months
 letters.py    dead-letters list, show, redrive, discard; letter_lines.py prints them, known_letters.py tells new from
               known
 checking.py   verify, rebuild

@@ -14,6 +14,7 @@ import nats.errors
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.adapters.dynamodb.fleet import HEARTBEAT, BridgeView
+from chalicelib.adapters.queues import Queues
 from infra.bridge.access import Access
 from infra.commands import api
 from infra.commands.diagnoses import Diagnosis, again, failed, logs, look, ok, restart
@@ -51,17 +52,14 @@ def diagnoses(target: Target, nats_url: str | None) -> Iterator[Diagnosis]:
 
 
 def _checks(target: Target, nats_url: str | None) -> Iterator[tuple[str, Check]]:
-    if target.local is not None:
-        yield "processes", _processes
-    else:
-        yield "stack", _stack
+    yield ("processes", _processes) if target.local else ("stack", _stack)
     yield "tables", _tables
     yield "functions", _functions
     yield "sources", _sources
     yield "bus", _bus
     yield "inbox", _inbox
     yield "dead letters", _dead_letters
-    if nats_url or target.local is not None:
+    if nats_url or target.local:
         yield "NATS", lambda _: _nats(target, nats_url)
     yield "bridge", _bridge
     yield "API", _api
@@ -84,7 +82,7 @@ def _lives(number: int) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True
+        pass  # It is somebody else's, and lives.
     return True
 
 
@@ -158,27 +156,21 @@ def _bus(target: Target) -> Iterator[Diagnosis]:
         yield ok("bus", f"{target.event_bus}, {counted(len(rules), 'rule')} enabled")
 
 
-def _waiting(target: Target, url: str) -> tuple[int, int]:
-    """Return how many messages of a queue are available, and how many are in flight or delayed."""
-    wanted = [f"ApproximateNumberOfMessages{which}" for which in ("", "NotVisible", "Delayed")]
-    found = target.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=wanted)["Attributes"]
-    untouched, taken, delayed = (int(found.get(name, "0")) for name in wanted)
-    return untouched, taken + delayed
-
-
 def _inbox(target: Target) -> Iterator[Diagnosis]:
-    untouched, tried = _waiting(target, target.inbox_queue_url)
-    tried += sum(_waiting(target, target.waiting_queue_url))
-    said = f"{untouched:,} waiting, {tried:,} at work or waiting for their ground"
-    if untouched > BACKLOG:
+    queues = Queues(target.client("sqs"))
+    inbox, waiting = (queues.waiting(url) for url in (target.inbox_queue_url, target.waiting_queue_url))
+    tried = inbox.under_way + waiting.waiting + waiting.under_way
+    said = f"{inbox.waiting:,} waiting, {tried:,} at work or waiting for their ground"
+    if inbox.waiting > BACKLOG:
         yield look("inbox", f"a backlog: {said}", logs(target, "ingest_events"))
     else:
         yield ok("inbox", said)
 
 
 def _dead_letters(target: Target) -> Iterator[Diagnosis]:
-    queues = (target.dead_letter_queue_url, target.outbox_dead_letter_queue_url, target.stream_dead_letter_queue_url)
-    parked = sum(sum(_waiting(target, url)) for url in queues)
+    urls = (target.dead_letter_queue_url, target.outbox_dead_letter_queue_url, target.stream_dead_letter_queue_url)
+    counts = map(Queues(target.client("sqs")).waiting, urls)
+    parked = sum(count.waiting + count.under_way for count in counts)
     if not parked:
         yield ok("dead letters", "none")
         return

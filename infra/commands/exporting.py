@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -254,13 +255,8 @@ def _parts(
 ) -> Iterator[Sequence[answers.Transaction]]:
     """Yield the account's transactions that are not in the file, oldest first, a part at a time."""
     lowest, highest = TargetLedger(target).span(account, wanted.since, wanted.until)
-    some: list[answers.Transaction] = []
-    for transaction in _transactions(target, account, max(lowest, (done or 0) + 1), highest):
-        some.append(answers.Transaction.of(transaction))
-        if len(some) == ROWS_OF_A_PART:
-            yield some
-            some = []
-    if some:
+    rows_left = map(answers.Transaction.of, _transactions(target, account, max(lowest, (done or 0) + 1), highest))
+    while some := list(islice(rows_left, ROWS_OF_A_PART)):
         yield some
 
 
