@@ -5,11 +5,11 @@ the reason, the message's own headers and where it is kept (contract, section 19
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Final, Protocol
+from typing import Final
 
 from infra.bridge.queues import Entry, Queue, QueueUnavailableError
 from infra.bridge.screening import Unsendable, merchant_group
@@ -30,11 +30,9 @@ class Stored:
     repeated: bool
 
 
-class Publish(Protocol):
-    """Publishing to JetStream."""
-
-    async def __call__(self, subject: str, payload: bytes, headers: Mapping[str, str]) -> Stored:
-        """Return where the message is stored; raise `nats.errors.Error` when nothing was confirmed."""
+Publish = Callable[[str, bytes, Mapping[str, str]], Awaitable[Stored]]
+"""Publishes a payload with headers on a subject of JetStream, and returns where it is stored; raises
+`nats.errors.Error` when nothing was confirmed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

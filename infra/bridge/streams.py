@@ -7,9 +7,9 @@ stream must keep all of its settings.
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import nats.errors
 
@@ -77,11 +77,9 @@ STREAM_UNAVAILABLE: Final = (StreamsError, nats.errors.NoRespondersError, Timeou
 """Errors that mean one stream is unavailable; the connection itself still works."""
 
 
-class Requests(Protocol):
-    """Asking NATS: `nats.aio.client.Client.request`."""
-
-    async def __call__(self, subject: str, payload: bytes, seconds: float, /) -> bytes:
-        """Return the answer's body; raise `nats.errors.Error` or TimeoutError when there is none."""
+Requests = Callable[[str, bytes, float], Awaitable[bytes]]
+"""Asks NATS on a subject (`nats.aio.client.Client.request`) and returns the answer's body; raises `nats.errors.Error`
+or TimeoutError when there is none within so many seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import nats.errors
 from nats.aio.client import Client
@@ -36,16 +36,8 @@ class Via(StrEnum):
     BUS = "bus"
 
 
-class Channel(Protocol):
-    """A way into the service that is open."""
-
-    def send(self, events: Sequence[Outgoing]) -> list[str | None]:
-        """Send up to `IN_FLIGHT` events; return for each why it was not accepted, None if it was."""
-        ...
-
-
 @contextmanager
-def opened(target: Target, via: Via, nats_url: str | None) -> Iterator[Channel]:
+def opened(target: Target, via: Via, nats_url: str | None) -> "Iterator[Channel]":
     """Yield the channel; ends the command if it cannot be reached."""
     if via is Via.BUS:
         yield Bus(target.client("events"), target.event_bus)
@@ -72,7 +64,7 @@ class Bus:
         self._bus = bus
 
     def send(self, events: Sequence[Outgoing]) -> list[str | None]:
-        """Put the events on the bus."""
+        """Put up to `IN_FLIGHT` events on the bus; return for each why it was not accepted, None if it was."""
         faults: list[str | None] = []
         for chunk in in_requests(events, lambda event: len(event.detail.encode()), most_bytes=REQUEST_BYTES):
             entries: list[PutEventsRequestEntryTypeDef] = [
@@ -95,7 +87,7 @@ class Nats:
         self._jetstream = client.jetstream(timeout=CONFIRM_SECONDS)
 
     def send(self, events: Sequence[Outgoing]) -> list[str | None]:
-        """Publish the events on the subjects of their types."""
+        """Publish up to `IN_FLIGHT` events on the subjects of their types, and return the same."""
 
         async def work() -> list[str | None]:
             return await asyncio.gather(*(self._publish(event) for event in events))
@@ -112,6 +104,10 @@ class Nats:
         except (nats.errors.Error, APIError, TimeoutError) as error:
             return f"NATS did not confirm it: {str(error) or type(error).__name__}"
         return None
+
+
+Channel = Bus | Nats
+"""A way into the service that is open."""
 
 
 async def _connected(access: Access) -> Client:

@@ -1,4 +1,4 @@
-"""Policies that a service refuses: a queue's, and those that are too long."""
+"""Policies that a service refuses, a queue's and those that are too long, and names that an account has once."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -13,6 +13,13 @@ ONE_PERMISSION_BYTES = 420
 """About the bytes that one AWS::Lambda::Permission adds to its function's policy."""
 REFERENCE_BYTES = 110
 """The longest ARN of this stack, counted for each reference in a template."""
+GLOBAL: Mapping[str, tuple[str, ...]] = {
+    "AWS::CloudFront::CachePolicy": ("CachePolicyConfig", "Name"),
+    "AWS::CloudWatch::Dashboard": ("DashboardName",),
+    "AWS::IAM::ManagedPolicy": ("ManagedPolicyName",),
+    "AWS::IAM::Role": ("RoleName",),
+}
+"""Types whose name is one for the whole account, with the place of the name."""
 
 
 def queue_policies(found: Resources) -> Iterator[str]:
@@ -59,3 +66,13 @@ def length(node: Any) -> int:
     if isinstance(node, list):
         return 2 + sum(length(one) + 1 for one in node)
     return len(json.dumps(node))
+
+
+def global_names(found: Resources) -> Iterator[str]:
+    """Yield resources whose name is the same in every region although the account has it once."""
+    for name, one in found.items():
+        given: Any = one.get("Properties", {})
+        for step in GLOBAL.get(one["Type"], ()):
+            given = given.get(step, {})
+        if one["Type"] in GLOBAL and given and "AWS::Region" not in str(given):
+            yield f"{name}: its name has no region in it, and a stack in a second region would take or be refused it"
