@@ -49,9 +49,7 @@ def publication(body: str) -> Publication:
     if detail.get("event_type", subject) != subject:
         raise UnpublishableError("its detail-type and its event_type differ")
     return Publication(
-        subject=subject,
-        payload=json.dumps(detail, separators=(",", ":")).encode(),
-        headers=_headers(subject, detail),
+        subject=subject, payload=json.dumps(detail, separators=(",", ":")).encode(), headers=_headers(subject, detail)
     )
 
 

@@ -68,10 +68,7 @@ class Telemetry:
         # Memory and file handles: what would grow if something piled up in the bridge.
         ProcessCollector(registry=self.registry)
         self._messages = Counter(
-            "credits_bridge_messages",
-            "Messages handled, by outcome.",
-            ("direction", "outcome"),
-            registry=self.registry,
+            "credits_bridge_messages", "Messages handled, by outcome.", ("direction", "outcome"), registry=self.registry
         )
         self._batch_seconds = Histogram(
             "credits_bridge_batch_seconds",
@@ -92,9 +89,7 @@ class Telemetry:
             registry=self.registry,
         )
         self._reconnects = Counter(
-            "credits_bridge_nats_reconnects",
-            "Times the connection to NATS was restored.",
-            registry=self.registry,
+            "credits_bridge_nats_reconnects", "Times the connection to NATS was restored.", registry=self.registry
         )
         for direction, outcomes in OUTCOMES.items():
             self._in_flight.labels(direction)

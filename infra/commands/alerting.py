@@ -68,8 +68,7 @@ def levels(
     context: typer.Context,
     merchant: Merchant,
     wanted: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[LEVEL]...", help="Levels such as 'week=7 days', half=50% or few=20."),
+        list[str] | None, typer.Argument(metavar="[LEVEL]...", help="Levels such as 'week=7 days', half=50% or few=20.")
     ] = None,
     *,
     fleet: Fleet = False,

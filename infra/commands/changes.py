@@ -208,7 +208,5 @@ def _preview(effect: dict[str, Any], *, as_json: bool) -> None:
 def functions(target: Target) -> LedgerFunctions:
     """Return the target's functions that change the ledger."""
     return LedgerFunctions(
-        target.client("lambda"),
-        adjust=target.in_use("adjust_credits"),
-        set_threshold=target.in_use("set_threshold"),
+        target.client("lambda"), adjust=target.in_use("adjust_credits"), set_threshold=target.in_use("set_threshold")
     )

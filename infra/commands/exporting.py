@@ -20,16 +20,7 @@ from chalicelib.domain.ledger import Account
 from chalicelib.domain.transactions import Transaction
 from chalicelib.ports import Snapshot
 from infra.commands import parquet
-from infra.commands.exported import (
-    Form,
-    NotAnExportError,
-    Writer,
-    heads_of,
-    read_heads,
-    rows,
-    sha256_of,
-    write_heads,
-)
+from infra.commands.exported import Form, NotAnExportError, Writer, heads_of, read_heads, rows, sha256_of, write_heads
 from infra.commands.failures import sentence
 from infra.commands.files import check_writable
 from infra.commands.ledger import TargetLedger, no_account, reader_of
@@ -59,8 +50,7 @@ def export(
     merchants: MerchantOptions = None,
     everybody: Annotated[bool, typer.Option("--all", help="All merchants, one after another.")] = False,
     form: Annotated[
-        Form | None,
-        typer.Option("--format", help="By default, that of the file's ending, else csv."),
+        Form | None, typer.Option("--format", help="By default, that of the file's ending, else csv.")
     ] = None,
     since: Since = None,
     until: Until = None,
@@ -83,11 +73,7 @@ def export(
         parquet.pyarrow()
     first, last = period(since, until, month)
     target = find(stage, profile)
-    wanted = _Wanted(
-        merchants=tuple(dict.fromkeys(map(MerchantId, merchants or ()))),
-        since=first,
-        until=last,
-    )
+    wanted = _Wanted(merchants=tuple(dict.fromkeys(map(MerchantId, merchants or ()))), since=first, until=last)
     place.check(target)
     _require_accounts(target, wanted)
     with repeatable(context):

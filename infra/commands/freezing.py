@@ -25,8 +25,7 @@ def freeze(
     *,
     reason: Annotated[str, typer.Option(help="Why, for whoever asks later.")],
     until: Annotated[
-        str | None,
-        typer.Option(metavar="TIME", help="When it ends, UTC: 2026-12-24 or 2026-12-24T18:00:00Z."),
+        str | None, typer.Option(metavar="TIME", help="When it ends, UTC: 2026-12-24 or 2026-12-24T18:00:00Z.")
     ] = None,
     freeze_id: Id = None,
     admin: Admin = None,

@@ -45,10 +45,7 @@ LetterId = Annotated[str, typer.Argument(metavar="ID", help="The dead letter's i
 def listing(
     text: Annotated[
         str | None,
-        typer.Argument(
-            metavar="[TEXT]",
-            help="Only letters whose message has this text, such as an order's number.",
-        ),
+        typer.Argument(metavar="[TEXT]", help="Only letters whose message has this text, such as an order's number."),
     ] = None,
     *,
     code: Code = None,

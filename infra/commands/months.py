@@ -67,8 +67,7 @@ def _tell(counts: dict[str, int], broken: list[str], *, as_json: bool) -> None:
     else:
         for merchant in broken:
             say(
-                f"{merchant}: its transactions are not consistent. `credits verify {merchant}` shows more.",
-                style="red",
+                f"{merchant}: its transactions are not consistent. `credits verify {merchant}` shows more.", style="red"
             )
         say(f"{_walked(counts)}: {counted(counts['ends'], 'day')} written.", style=None if broken else "green")
     if broken:

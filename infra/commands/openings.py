@@ -137,12 +137,7 @@ class Openings:
             other_keys=tuple(guard.key for guard in guards),
         )
         decided = fold(
-            account.merchant_id,
-            None,
-            [movement],
-            stored={},
-            default_threshold=self._default_threshold,
-            now=self._now(),
+            account.merchant_id, None, [movement], stored={}, default_threshold=self._default_threshold, now=self._now()
         )
         assert decided.commit is not None, "nothing is known that could be in the way"
         return decided.commit

@@ -93,12 +93,7 @@ def republish(
             found = _one(target, reader, TransactionId(transaction))
             _publish(_events([found], only, outcome), outcome, bus)
         else:
-            wanted = _Wanted(
-                merchant=MerchantId(merchant) if merchant else None,
-                since=first,
-                until=last,
-                only=only,
-            )
+            wanted = _Wanted(merchant=MerchantId(merchant) if merchant else None, since=first, until=last, only=only)
             _publish(_all_events(reader, wanted, outcome), outcome, bus)
     report(outcome, dry_run=dry_run, as_json=as_json)
     if not outcome.whole:

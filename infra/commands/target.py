@@ -97,11 +97,7 @@ def _deployed(stage: str, profile: str | None) -> Target:
     if missing:
         raise unable(f"The stack {stack_name(stage)} lacks the outputs {', '.join(missing)}: deploy this release.")
     return Target(
-        stage=stage,
-        api_url=outputs["ApiUrl"],
-        **parts(outputs),
-        functions=function_names(outputs),
-        session=session,
+        stage=stage, api_url=outputs["ApiUrl"], **parts(outputs), functions=function_names(outputs), session=session
     )
 
 

@@ -25,8 +25,7 @@ ADJUSTMENTS = frozenset({Kind.MANUAL_ADDED, Kind.MANUAL_REMOVED})
 def undo(
     context: typer.Context,
     transaction: Annotated[
-        str,
-        typer.Argument(metavar="TRANSACTION", help="The adjustment's transaction, as `adjust` prints it."),
+        str, typer.Argument(metavar="TRANSACTION", help="The adjustment's transaction, as `adjust` prints it.")
     ],
     *,
     partly: Annotated[bool, typer.Option("--partly", help="Take back what is left, if some is spent.")] = False,

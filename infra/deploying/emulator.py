@@ -53,12 +53,7 @@ def package_directory(stage: str) -> Path:
 
 
 def deploy(
-    endpoint_url: str,
-    stage: str,
-    stack_name: str,
-    parameters: Mapping[str, str],
-    *,
-    package: Path | None = None,
+    endpoint_url: str, stage: str, stack_name: str, parameters: Mapping[str, str], *, package: Path | None = None
 ) -> dict[str, str]:
     """Create the stack, or update it to the package of `stage`, and return its outputs by name.
 

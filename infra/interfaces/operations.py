@@ -189,11 +189,7 @@ AT = parameter(
     "The balance at this time instead, after the last transaction up to it; a day means its last millisecond (UTC).",
 )
 MONTH_IN_PATH = parameter(
-    "month",
-    "path",
-    {**TEXT, "pattern": "^[0-9]{4}-(0[1-9]|1[0-2])$"},
-    "The month, in UTC.",
-    example="2026-11",
+    "month", "path", {**TEXT, "pattern": "^[0-9]{4}-(0[1-9]|1[0-2])$"}, "The month, in UTC.", example="2026-11"
 )
 ACCEPT_ROWS = parameter("Accept", "header", TEXT, "`text/csv` or `application/x-ndjson` for rows alone; else JSON.")
 ACCEPT_PAGE = parameter("Accept", "header", TEXT, "`text/html` for a page that prints; else JSON.")

@@ -37,9 +37,7 @@ _HISTORY = Success(
         "and sums by dates, may lack a transaction of that second."
     ),
     model=answers.Listing[answers.Transaction],
-    examples={
-        "two of nine": samples.listing(samples.transactions(), f"{API}/credits/transactions", total=9),
-    },
+    examples={"two of nine": samples.listing(samples.transactions(), f"{API}/credits/transactions", total=9)},
     headers=("Link", "X-Next-Cursor"),
     texts=(CSV, JSON_LINES),
 )
@@ -93,10 +91,7 @@ READING = (
         view="plugin_statuses",
         tag=Tag.STATUS,
         description="Up to 100 shops with one read. A merchant that is named twice is in the answer once.",
-        body=Body(
-            model=StatusBatchRequest,
-            examples={"two shops": {"merchant_ids": [MERCHANT, OTHER_MERCHANT]}},
-        ),
+        body=Body(model=StatusBatchRequest, examples={"two shops": {"merchant_ids": [MERCHANT, OTHER_MERCHANT]}}),
         answers={
             200: Success(
                 description="The statuses, by merchant id in lower case with hyphens.",

@@ -101,10 +101,7 @@ SERVICE = (
         errors=(500,),
     ),
     _page("docs", "One page that loads nothing from any other host."),
-    _page(
-        "console",
-        "One page that calls this API with its user's token, and loads nothing from other hosts.",
-    ),
+    _page("console", "One page that calls this API with its user's token, and loads nothing from other hosts."),
     Route(
         view="console_file",
         tag=Tag.DOCUMENTS,

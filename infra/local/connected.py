@@ -16,16 +16,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from chalicelib.domain.links import LinkKind
-from infra.interfaces.webhooks import (
-    ShopifyWebhook,
-    checkout,
-    dispute,
-    invoice,
-    order,
-    refund,
-    signed,
-    stripe_event,
-)
+from infra.interfaces.webhooks import ShopifyWebhook, checkout, dispute, invoice, order, refund, signed, stripe_event
 from infra.local.engines import status_of
 from infra.local.shops import NAMESPACE
 

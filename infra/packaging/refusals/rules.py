@@ -63,10 +63,7 @@ RULES = (
     Rule("recursive-loop", "lambda/latest/dg/invocation-recursion.html", wiring.loops),
     Rule("log-levels", "lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html", wiring.logs),
     Rule(
-        "warm-throughput",
-        "amazondynamodb/latest/developerguide/warm-throughput.html",
-        wiring.throughput,
-        refused=True,
+        "warm-throughput", "amazondynamodb/latest/developerguide/warm-throughput.html", wiring.throughput, refused=True
     ),
     Rule("schedules", "scheduler/latest/APIReference/API_CreateSchedule.html", schedules.schedules),
     Rule("bus-logs", "eventbridge/latest/userguide/eb-event-bus-logs.html", deliveries.bus_logs),
