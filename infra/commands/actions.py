@@ -13,8 +13,7 @@ from chalicelib.domain.ids import MerchantId
 from infra.commands.alerting import limits
 from infra.commands.naming import names_of
 from infra.commands.options import AsJson, InLocalTime, OneMerchant, Profile, Stage
-from infra.commands.output import print_list, say, say_beside
-from infra.commands.status import counted
+from infra.commands.output import counted, print_list, say, say_beside
 from infra.commands.target import find
 from infra.commands.times import shown, zone
 

@@ -13,9 +13,8 @@ from infra.commands.changes import functions
 from infra.commands.ledger import TargetLedger
 from infra.commands.noting import responsible
 from infra.commands.options import Admin, AsJson, Merchant, Profile, Stage
-from infra.commands.output import print_json, say, unable
+from infra.commands.output import counted, print_json, say, unable
 from infra.commands.repeating import repeatable
-from infra.commands.status import counted
 from infra.commands.target import Target, find
 from infra.commands.times import now, shown
 

@@ -22,9 +22,8 @@ from infra.commands.bulk import Asked, Person, adjust_file
 from infra.commands.ledger import TargetLedger
 from infra.commands.noting import responsible
 from infra.commands.options import Admin, AsJson, DryRun, OneMerchant, Profile, Stage, Yes, confirm
-from infra.commands.output import aside, detail, print_json, refused, say, unable
+from infra.commands.output import aside, counted, detail, print_json, refused, say, unable
 from infra.commands.repeating import repeatable
-from infra.commands.status import counted
 from infra.commands.target import Target, find
 from infra.commands.times import now, shown
 

@@ -4,7 +4,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,7 @@ from infra.commands.failures import sentence
 from infra.commands.jetstream import access_to, connected
 from infra.commands.known_letters import told_apart
 from infra.commands.letters import dead_letters
-from infra.commands.status import counted
-from infra.commands.streams import RUNBOOK_OF_STREAMS, in_order, troubles
+from infra.commands.output import counted
 from infra.commands.target import Target
 from infra.deploying.names import stack_name
 
@@ -34,6 +33,11 @@ BACKLOG = 1000
 FED = ("ingest_events", "publish_threshold_events", "publish_transaction_events", "roll_up")
 """The functions that a queue or a stream feeds."""
 CONSUMER = "credit-service"
+OLD_SECONDS = 300
+"""How long a message may wait in its stream; the alarm waits as long."""
+DROPPED_FOR = timedelta(days=7)
+"""How long dropped messages are worth a look."""
+RUNBOOK_OF_STREAMS = "infra/monitoring/runbook/bridge-streams.md"
 
 
 Check = Callable[[Target], Iterator[Diagnosis]]
@@ -233,6 +237,29 @@ def _bridge(target: Target) -> Iterator[Diagnosis]:
     yield from (look("streams", said, RUNBOOK_OF_STREAMS) for said in odd)
     if seen.streams and not failing and not odd:
         yield ok("streams", in_order(seen))
+
+
+def troubles(seen: BridgeView, now: datetime) -> tuple[list[str], list[str]]:
+    """Return a sentence for each stream that cannot be read, and one for whatever else is worth a look."""
+    failing = [f"{stream.name}: {stream.detail} ({stream.waiting:,} wait)" for stream in seen.streams if not stream.ok]
+    odd = [
+        f"{stream.name}: {stream.waiting:,} wait, the oldest for {stream.age_seconds(now):,.0f} s"
+        for stream in seen.streams
+        if stream.age_seconds(now) > OLD_SECONDS
+    ]
+    odd += [
+        f"{stream.name} dropped up to {stream.dropped:,} messages before they were read, at last {stream.dropped_at}"
+        for stream in seen.streams
+        if stream.dropped_at is not None and now - stream.dropped_at < DROPPED_FOR
+    ]
+    return failing, [*odd, *seen.warnings]
+
+
+def in_order(seen: BridgeView) -> str:
+    """Return what there is to say when all is well; a subject without a stream may be one that nobody publishes."""
+    waiting = sum(stream.waiting for stream in seen.streams)
+    text = f"{', '.join(stream.name for stream in seen.streams)}: all read, {waiting:,} wait"
+    return f"{text}; no stream takes {', '.join(seen.unowned)}" if seen.unowned else text
 
 
 def _api(target: Target) -> Iterator[Diagnosis]:

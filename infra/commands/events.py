@@ -18,8 +18,7 @@ from chalicelib.contracts.inbound.payloads import Ignored, Terms
 from chalicelib.domain.errors import Rejected
 from chalicelib.domain.movements import Movement
 from chalicelib.domain.orders import Policy
-from infra.commands.files import unread
-from infra.commands.output import refused, unable
+from infra.commands.output import refused, unable, unread
 from infra.commands.times import now
 
 TERMS = Terms(trial_credits=0, policy=Policy())

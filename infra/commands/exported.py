@@ -21,7 +21,7 @@ from chalicelib.contracts.api import tables
 from chalicelib.contracts.api.answers import Transaction
 from chalicelib.domain.ids import MerchantId
 from infra.commands import parquet
-from infra.commands.files import why_not
+from infra.commands.output import why_not
 
 FORMAT = "credits-export-2"
 OLDER_FORMAT = "credits-export-1"

@@ -22,12 +22,10 @@ from chalicelib.ports import Snapshot
 from infra.commands import parquet
 from infra.commands.exported import Form, NotAnExportError, Writer, heads_of, read_heads, rows, sha256_of, write_heads
 from infra.commands.failures import sentence
-from infra.commands.files import check_writable
 from infra.commands.ledger import TargetLedger, no_account, reader_of
 from infra.commands.options import AsJson, MerchantOptions, OfMonth, Profile, Since, Stage, Until, period
-from infra.commands.output import aside, print_json, progress_bar, refused, say, unable
+from infra.commands.output import aside, check_writable, counted, print_json, progress_bar, refused, say, unable
 from infra.commands.repeating import AWS_ERRORS, repeatable
-from infra.commands.status import counted
 from infra.commands.target import Target, find
 from infra.recovery.everybody import account_pages
 

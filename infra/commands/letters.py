@@ -19,9 +19,8 @@ from infra.commands.letter_lines import NOT_FOUND, none_like, outcome, print_gro
 from infra.commands.naming import names_of
 from infra.commands.noting import Trail, responsible
 from infra.commands.options import Admin, AsJson, InLocalTime, MerchantOption, Profile, Stage, Yes, confirm
-from infra.commands.output import FOUND, print_json, print_list, print_text, refused, say, say_beside, unable
+from infra.commands.output import FOUND, counted, print_json, print_list, print_text, refused, say, say_beside, unable
 from infra.commands.repeating import repeatable
-from infra.commands.status import counted
 from infra.commands.target import Target, find, settings_of
 from infra.commands.times import now, shown
 

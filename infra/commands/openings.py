@@ -19,7 +19,7 @@ from chalicelib.domain.names import Guard
 from chalicelib.domain.transactions import Transaction
 from chalicelib.ports import Committed, Known, LedgerStore, Refused
 from infra.commands.old_tables import OldAccount
-from infra.commands.status import counted
+from infra.commands.output import counted
 
 BESIDE_THE_OPENING = ITEMS_MAX - 2
 """Keys in the write of the account and its transaction."""

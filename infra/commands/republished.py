@@ -4,8 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from chalicelib.domain.ids import MerchantId
-from infra.commands.output import print_json, say
-from infra.commands.status import counted
+from infra.commands.output import counted, print_json, say
 
 
 @dataclass(slots=True)

@@ -15,8 +15,7 @@ from infra.commands.changes import ConfirmedBy, One, adjust_one
 from infra.commands.ledger import TargetLedger
 from infra.commands.noting import responsible
 from infra.commands.options import Admin, AsJson, DryRun, Profile, Stage, Yes
-from infra.commands.output import refused
-from infra.commands.status import counted
+from infra.commands.output import counted, refused
 from infra.commands.target import find
 
 ADJUSTMENTS = frozenset({Kind.MANUAL_ADDED, Kind.MANUAL_REMOVED})

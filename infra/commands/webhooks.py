@@ -23,12 +23,10 @@ from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.links import LinkKind, merchant_of_name
 from chalicelib.usecases.linking import Linking, WebhookNames
 from infra.commands.api import Answer, ApiSilentError, ask
-from infra.commands.effects import Result, as_json, await_effects, say_effects, say_ignored, say_left_out
+from infra.commands.effects import Result, as_json, await_effects, facts, say_effects, say_ignored, say_left_out
 from infra.commands.events import TERMS, unread_fields
-from infra.commands.facts import facts
-from infra.commands.files import unread
 from infra.commands.ledger import TargetLedger
-from infra.commands.output import FOUND, print_json, refused, say, unable
+from infra.commands.output import FOUND, print_json, refused, say, unable, unread
 from infra.commands.repeating import name_again, repeatable
 from infra.commands.target import Target, settings_of
 from infra.commands.times import now
