@@ -78,13 +78,9 @@ def _threshold(details: Details) -> str:
 
 def _levels(details: Details) -> str:
     levels = details["levels"]
-    return (
-        "went back to the fleet's levels"
-        if levels is None
-        else f"set the levels {levels}"
-        if levels
-        else "set no levels"
-    )
+    if levels is None:
+        return "went back to the fleet's levels"
+    return f"set the levels {levels}" if levels else "set no levels"
 
 
 def _grace(details: Details) -> str:

@@ -34,7 +34,8 @@ from infra.interfaces.operations import (
     Route,
     accounts_listed,
     answered,
-    parameter,
+    in_path,
+    query,
     whole,
 )
 from infra.interfaces.story import MERCHANT
@@ -104,8 +105,8 @@ ADMIN = (
         parameters=(
             IDEMPOTENCY_KEY,
             MERCHANT_IN_QUERY,
-            parameter("operation_type", "query", DIRECTION, "Which way.", required=True),
-            parameter("credits", "query", whole(1, CREDITS_MAX), "Whole credits.", required=True, example=10),
+            query("operation_type", DIRECTION, "Which way.", required=True),
+            query("credits", whole(1, CREDITS_MAX), "Whole credits.", required=True, example=10),
             {**REASON, "required": True, "example": "Goodwill after an outage"},
         ),
         answers=_POSTED,
@@ -210,10 +211,9 @@ ADMIN = (
         parameters=(
             LIMIT,
             CURSOR,
-            parameter("threshold", "query", whole(0, CREDITS_MAX), "Only accounts with up to this many credits."),
-            parameter(
+            query("threshold", whole(0, CREDITS_MAX), "Only accounts with up to this many credits."),
+            query(
                 "days",
-                "query",
                 whole(0, DAYS_MAX),
                 "Only accounts whose runway is at most this many days; accounts without a runway are omitted.",
             ),
@@ -283,9 +283,8 @@ MANY = (
         view="withdraw",
         description="Any admin may withdraw it. It may be asked for again.",
         parameters=(
-            parameter(
+            in_path(
                 "transaction_id",
-                "path",
                 {**TEXT, "format": "uuid"},
                 "The id that its transaction would have.",
                 example=_WAITING.transaction_id,

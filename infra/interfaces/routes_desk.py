@@ -29,24 +29,24 @@ from infra.interfaces.operations import (
     Tag,
     accounts_listed,
     answered,
+    in_path,
     listed,
-    parameter,
+    query,
     whole,
 )
 from infra.interfaces.story import MERCHANT
 
-_LETTER = parameter(
+_LETTER = in_path(
     "letter_id",
-    "path",
     {**TEXT, "minLength": 1, "maxLength": LETTER_ID_LENGTH_MAX, "pattern": "^[A-Za-z0-9-]+$"},
     "The dead letter's id, from the list.",
     example=samples.LETTER_ID,
 )
 
 _NARROWED = (
-    parameter("parking", "query", {**TEXT, "enum": list(Parking)}, "Only those of this queue."),
-    parameter("code", "query", TEXT, "Only those with this code.", example="credits_invalid"),
-    parameter("merchant_id", "query", {**TEXT, "format": "uuid"}, "Only those that name this merchant."),
+    query("parking", {**TEXT, "enum": list(Parking)}, "Only those of this queue."),
+    query("code", TEXT, "Only those with this code.", example="credits_invalid"),
+    query("merchant_id", {**TEXT, "format": "uuid"}, "Only those that name this merchant."),
 )
 
 DESK = (
@@ -68,7 +68,7 @@ DESK = (
             "holds is on no page. Long bodies are cut so that the answer has at most 6 MB, and marked by `body_cut`: "
             "the answer about one dead letter has its whole body."
         ),
-        parameters=(LIMIT, parameter("cursor", "query", TEXT, "`next_cursor` of the page before."), *_NARROWED),
+        parameters=(LIMIT, query("cursor", TEXT, "`next_cursor` of the page before."), *_NARROWED),
         answers=listed("Parked messages.", DeadLetter, samples.dead_letters()),
         errors=LIST_ERRORS,
     ),
@@ -133,10 +133,9 @@ _NAMED = MerchantNames(shown="Teegeist", names=[Named(name=_SAMPLE.name, label=_
 _ONE = answered("The link.", {"a shop": _SAMPLE})
 _KINDS = {**TEXT, "enum": list(LinkKind)}
 _PATH = (
-    parameter("kind", "path", _KINDS, "Who gives the name.", example="shopify"),
-    parameter(
+    in_path("kind", _KINDS, "Who gives the name.", example="shopify"),
+    in_path(
         "name",
-        "path",
         {**TEXT, "minLength": 1, "maxLength": 253},
         "The shop's domain at Shopify, or the customer's id at Stripe.",
         example="teegeist.myshopify.com",
@@ -148,11 +147,11 @@ LINKS = (
         view="links",
         description="In the order of their names. `total` and `pages` are null, but for the names of one merchant.",
         parameters=(
-            parameter("kind", "query", {**_KINDS, "default": "shopify"}, "Only names of this kind."),
-            parameter("starting", "query", TEXT, "Only names that begin with this text, such as `tee`."),
-            parameter("merchant_id", "query", TEXT, "All names of this merchant instead."),
+            query("kind", {**_KINDS, "default": "shopify"}, "Only names of this kind."),
+            query("starting", TEXT, "Only names that begin with this text, such as `tee`."),
+            query("merchant_id", TEXT, "All names of this merchant instead."),
             LIMIT,
-            parameter("cursor", "query", TEXT, "`next_cursor` of the page before."),
+            query("cursor", TEXT, "`next_cursor` of the page before."),
         ),
         answers=listed("A page of links.", Link, samples.level_listing([_SAMPLE], "links")),
         errors=LIST_ERRORS,
@@ -186,7 +185,7 @@ LINKS = (
 )
 
 
-_DAYS = parameter("days", "query", whole(1, DAYS_MAX, default=DAYS_DEFAULT), "How many days, today included.")
+_DAYS = query("days", whole(1, DAYS_MAX, default=DAYS_DEFAULT), "How many days, today included.")
 
 PEOPLE = (
     Route(
@@ -200,16 +199,14 @@ PEOPLE = (
         parameters=(
             LIMIT,
             CURSOR,
-            parameter(
+            query(
                 "search",
-                "query",
                 {**TEXT, "maxLength": SEARCH_LENGTH_MAX},
                 "Only merchants with a label, a word in it, a domain, a customer's id or an own id that begins with "
                 "this text.",
             ),
-            parameter(
+            query(
                 "status",
-                "query",
                 {"type": "string", "enum": ["disabled"]},
                 "Only merchants whose plugin is off: without credits and in no grace, closed or frozen. Not with "
                 "`search`.",
@@ -228,9 +225,7 @@ PEOPLE = (
         parameters=(
             LIMIT,
             CURSOR,
-            parameter(
-                "merchant_id", "query", {"anyOf": [UUID_SCHEMA, NOTHING]}, "Only actions that concern this merchant."
-            ),
+            query("merchant_id", {"anyOf": [UUID_SCHEMA, NOTHING]}, "Only actions that concern this merchant."),
         ),
         answers=listed("What admins did.", Action, samples_more.actions(), name="a threshold"),
         errors=LIST_ERRORS,

@@ -26,7 +26,8 @@ from infra.interfaces.operations import (
     Success,
     Tag,
     answered,
-    parameter,
+    in_path,
+    query,
 )
 from infra.interfaces.story import MERCHANT, OTHER_MERCHANT
 
@@ -59,9 +60,8 @@ READING = (
         ),
         parameters=(
             MERCHANT_IN_PATH,
-            parameter(
+            query(
                 "days_left",
-                "query",
                 TEXT,
                 "`1`: the answer has `days_left` too; any other value is ignored. If the setting `WIDGET_DAYS_LEFT` "
                 "does not name the merchant, the answer is the same as without the parameter.",
@@ -190,9 +190,8 @@ READING = (
         tag=Tag.TRANSACTIONS,
         description="With every field that its hash covers, so that anybody can check the chain.",
         parameters=(
-            parameter(
+            in_path(
                 "transaction_id",
-                "path",
                 MERCHANT_IN_PATH["schema"],
                 "The transaction: a UUID.",
                 example=samples.ORDER.transaction.transaction_id,

@@ -17,7 +17,8 @@ from infra.interfaces.operations import (
     Success,
     Tag,
     answered,
-    parameter,
+    in_header,
+    in_path,
 )
 
 _WITHOUT_SLASH = Success(description="The page is at this address without the slash at its end.", headers=("Location",))
@@ -107,15 +108,14 @@ SERVICE = (
         tag=Tag.DOCUMENTS,
         description="To be cached for a year: a new version has a new address, which the page names.",
         parameters=(
-            parameter(
+            in_path(
                 "version",
-                "path",
                 {**TEXT, "minLength": 1},
                 "The version that the page names; under another version the file is returned too, but not to be "
                 "cached.",
                 example="0123456789ab",
             ),
-            parameter("name", "path", {**TEXT, "enum": [SCRIPT, CHART]}, "The script's name."),
+            in_path("name", {**TEXT, "enum": [SCRIPT, CHART]}, "The script's name."),
         ),
         answers={200: _SCRIPT},
         errors=(404, 500),
@@ -145,15 +145,11 @@ WEBHOOKS = (
         tag=Tag.WEBHOOKS,
         description=f"As Shopify sends it, for a topic that the app has subscribed to. {_CUT}",
         parameters=(
-            parameter(
-                "X-Shopify-Hmac-Sha256",
-                "header",
-                TEXT,
-                "Shopify's signature over the raw body, in Base64.",
-                required=True,
+            in_header(
+                "X-Shopify-Hmac-Sha256", TEXT, "Shopify's signature over the raw body, in Base64.", required=True
             ),
-            parameter("X-Shopify-Topic", "header", TEXT, "The topic.", example="orders/paid"),
-            parameter("X-Shopify-Shop-Domain", "header", TEXT, "The shop.", example="teegeist.myshopify.com"),
+            in_header("X-Shopify-Topic", TEXT, "The topic.", example="orders/paid"),
+            in_header("X-Shopify-Shop-Domain", TEXT, "The shop.", example="teegeist.myshopify.com"),
         ),
         body=Body(
             model=ShopifyWebhook,
@@ -174,9 +170,8 @@ WEBHOOKS = (
         tag=Tag.WEBHOOKS,
         description=f"As Stripe sends it. It may have been signed at most five minutes ago. {_CUT}",
         parameters=(
-            parameter(
+            in_header(
                 "Stripe-Signature",
-                "header",
                 TEXT,
                 "Stripe's signature over the time and the raw body: `t=…,v1=…`.",
                 required=True,

@@ -14,7 +14,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -202,7 +202,8 @@ def stop(*processes: subprocess.Popen[bytes], seconds: float = STOP_SECONDS) -> 
             _signal_group(process, number)
         deadline = time.monotonic() + patience
         for process in processes:
-            _wait(process, deadline)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(max(0.0, deadline - time.monotonic()))
     # Whatever a program leaves in its process group is ended too, even if the program itself ended first.
     for process in processes:
         _signal_group(process, signal.SIGKILL)
@@ -235,17 +236,8 @@ DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(process.pid, number)
-    except ProcessLookupError:
-        return
-
-
-def _wait(process: subprocess.Popen[bytes], deadline: float) -> None:
-    try:
-        process.wait(max(0.0, deadline - time.monotonic()))
-    except subprocess.TimeoutExpired:
-        return
 
 
 def wait_until_ready(engine: Engine) -> None:

@@ -1,6 +1,7 @@
 """Policies that a service refuses, a queue's and those that are too long, and names that an account has once."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -48,11 +49,8 @@ def policy_sizes(found: Resources) -> Iterator[str]:
     for name, policy in of_type(found, "AWS::IAM::ManagedPolicy"):
         if length(policy["PolicyDocument"]) > MANAGED_BYTES:
             yield f"{name}: it has more than {MANAGED_BYTES} characters"
-    permissions: dict[str, int] = {}
-    for _, permission in of_type(found, "AWS::Lambda::Permission"):
-        function = json.dumps(permission["FunctionName"], sort_keys=True)
-        permissions[function] = permissions.get(function, 0) + 1
-    for function, count in permissions.items():
+    permitted = [one["FunctionName"] for _, one in of_type(found, "AWS::Lambda::Permission")]
+    for function, count in Counter(json.dumps(one, sort_keys=True) for one in permitted).items():
         if count * ONE_PERMISSION_BYTES > FUNCTION_BYTES:
             yield f"{function}: {count} permissions do not fit into {FUNCTION_BYTES} bytes"
 

@@ -1,6 +1,7 @@
 """The API's stages, streams, filters, environments, loops, reserved concurrency, throughput, and hooks of releases."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -36,12 +37,8 @@ def stages(found: Resources) -> Iterator[str]:
 
 def stream_readers(found: Resources) -> Iterator[str]:
     """Yield streams that more functions read than one shard allows."""
-    readers: dict[str, int] = {}
-    for _, source in of_type(found, SOURCE):
-        if str(source["EventSourceArn"]).find("StreamArn") > 0:
-            table = named(source["EventSourceArn"])
-            readers[table] = readers.get(table, 0) + 1
-    for table, count in readers.items():
+    arns = [source["EventSourceArn"] for _, source in of_type(found, SOURCE)]
+    for table, count in Counter(named(arn) for arn in arns if "StreamArn" in str(arn)).items():
         if count > STREAM_READERS:
             yield f"{table}: {count} functions read its stream, {STREAM_READERS} can without being throttled"
 
