@@ -32,34 +32,17 @@ PAGES: Final = 100
 _NANOSECONDS: Final = 1_000_000_000
 _DAY: Final = 24 * 60 * 60 * _NANOSECONDS
 _GIBIBYTE: Final = 1024**3
-_WINDOW: Final = 2 * 60 * _NANOSECONDS
+_EVERY: Final = {"storage": "file", "duplicate_window": 2 * 60 * _NANOSECONDS}
 
 # A full stream of adjustments refuses the next one, and its publisher gets the error. A full parking stream refuses
 # too, so that a message that cannot be parked stays where it is: nothing is lost. What waits for the bridge has no
 # limit but its age, for the same reason.
+_REFUSING: Final = {**_EVERY, "max_age": 30 * _DAY, "max_bytes": _GIBIBYTE, "discard": "new"}
 NEW_STREAMS: Final[Mapping[str, Mapping[str, object]]] = {
-    CREDIT: {
-        "storage": "file",
-        "max_age": 7 * _DAY,
-        "max_msgs": 1_000_000,
-        "max_bytes": _GIBIBYTE,
-        "duplicate_window": _WINDOW,
-    },
-    ADJUSTMENTS: {
-        "storage": "file",
-        "max_age": 30 * _DAY,
-        "max_bytes": _GIBIBYTE,
-        "discard": "new",
-        "duplicate_window": _WINDOW,
-    },
-    UPSTREAM: {"storage": "file", "max_age": 14 * _DAY, "duplicate_window": _WINDOW},
-    PARKED: {
-        "storage": "file",
-        "max_age": 30 * _DAY,
-        "max_bytes": _GIBIBYTE,
-        "discard": "new",
-        "duplicate_window": _WINDOW,
-    },
+    CREDIT: {**_EVERY, "max_age": 7 * _DAY, "max_bytes": _GIBIBYTE, "max_msgs": 1_000_000},
+    ADJUSTMENTS: _REFUSING,
+    UPSTREAM: {**_EVERY, "max_age": 14 * _DAY},
+    PARKED: _REFUSING,
 }
 """How a missing stream is made (contract, "JetStream"); one that exists keeps its settings."""
 
