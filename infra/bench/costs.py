@@ -8,41 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 
+from infra.bench import prices
 from infra.bench.counted import all_counted
-from infra.bench.measurements import Measurement, Place
-from infra.bench.prices import (
-    ACCESS_LINE_BYTES,
-    API_GB,
-    BATCH,
-    BUS_EVENT,
-    CACHED_SECONDS,
-    CALL_SECONDS,
-    COUNTED_SECONDS,
-    EDGE_REQUEST,
-    FOLD,
-    FOLD_SECONDS,
-    GATEWAY_REQUEST,
-    HOURS_A_MONTH,
-    HTTP_API_REQUEST,
-    INGEST_GB,
-    LINE,
-    LOG_GB,
-    MILLION,
-    QUEUE_REQUEST,
-    READ_SECONDS,
-    READ_UNIT,
-    RECEIVED_AT_ONCE,
-    REDIS_NODE_HOUR,
-    STATUS_ASKED_SECONDS,
-    STATUS_KEPT_SECONDS,
-    STORED_GB_MONTH,
-    STREAM_GB,
-    VISITORS,
-    WINDOW_SECONDS,
-    WRITE_UNIT,
-    call,
-    polls,
-)
+from infra.bench.measurements import Measurement, Place, markdown
+from infra.bench.prices import MILLION
 from infra.bench.traffic import figures_dollars, ordinary
 
 PLACE = Place(name="costs", module="infra.bench.costs")
@@ -64,64 +33,58 @@ def sheet(counted: Mapping[str, float]) -> list[Line]:
 
 def text(lines: Sequence[Line]) -> str:
     """Return the sheet as Markdown."""
-    rows = [f"| {line.what} | {line.dollars:,.2f} | {line.parts} |" for line in lines]
-    return "\n".join(["| us-east-1, on demand | dollars | of which |", "|---|---|---|", *rows])
+    rows = [(line.what, f"{line.dollars:,.2f}", line.parts) for line in lines]
+    return markdown(("us-east-1, on demand", "dollars", "of which"), rows)
 
 
 def _orders(counted: Mapping[str, float]) -> list[Line]:
     lines = []
     # Orders alone are counted by the minute, at ten a second; a fold's account in a batch of a hundred.
-    by_the_minute = figures_dollars(10, COUNTED_SECONDS) / MILLION
-    count_units = counted["roll_up of 100 merchants: write units an account"]
-    for what, together, seconds in (("order alone", 1, CALL_SECONDS), ("order, 99 together", FOLD, FOLD_SECONDS)):
-        write = counted[f"{what}: write units"] * WRITE_UNIT
-        counted_once = count_units * WRITE_UNIT + READ_UNIT + _call(STREAM_GB, FOLD_SECONDS) / BATCH
-        fleet = by_the_minute if together == 1 else counted_once / together
-        function = _call(INGEST_GB, seconds) / together
-        # Sent alone or ten at once, received and deleted as many at once.
-        queue = 3 * QUEUE_REQUEST / min(together, RECEIVED_AT_ONCE)
-        total = (write + fleet + function + queue) * MILLION
-        lines.append(
-            Line(
-                f"a million orders, {'each alone' if together == 1 else f'folded by {together}'}",
-                total,
-                f"ledger {write * MILLION:,.2f}, figures {fleet * MILLION:,.2f}, "
-                f"function {function * MILLION:,.2f}, queue {queue * MILLION:,.2f}",
-            )
-        )
-    usual = {**ordinary(10, WINDOW_SECONDS).dollars(), "figures": by_the_minute * MILLION}
-    parts = ", ".join(f"{what} {dollars:,.2f}" for what, dollars in usual.items())
-    lines.append(Line("… as they come: ten a second, of a thousand shops", sum(usual.values()), f"simulated: {parts}"))
-    lines.append(Line("plus the bus, if they arrive by it", BUS_EVENT * MILLION, "paid by the sender"))
+    by_the_minute = figures_dollars(10, prices.COUNTED_SECONDS) / MILLION
+    once = counted["roll_up of 100 merchants: write units an account"] * prices.WRITE_UNIT + prices.READ_UNIT
+    once += _call(prices.STREAM_GB, prices.FOLD_SECONDS) / prices.BATCH
+    alone = ("order alone", "each alone", 1, prices.CALL_SECONDS, by_the_minute)
+    folded = ("order, 99 together", f"folded by {prices.FOLD}", prices.FOLD, prices.FOLD_SECONDS, once / prices.FOLD)
+    for counted_as, how, together, seconds, figures in (alone, folded):
+        parts = {
+            "ledger": counted[f"{counted_as}: write units"] * prices.WRITE_UNIT,
+            "figures": figures,
+            "function": _call(prices.INGEST_GB, seconds) / together,
+            # Sent alone or ten at once, received and deleted as many at once.
+            "queue": 3 * prices.QUEUE_REQUEST / min(together, prices.RECEIVED_AT_ONCE),
+        }
+        each = ", ".join(f"{what} {dollars * MILLION:,.2f}" for what, dollars in parts.items())
+        lines.append(Line(f"a million orders, {how}", sum(parts.values()) * MILLION, each))
+    usual = {**ordinary(10, prices.WINDOW_SECONDS).dollars(), "figures": by_the_minute * MILLION}
+    each = ", ".join(f"{what} {dollars:,.2f}" for what, dollars in usual.items())
+    lines.append(Line("… as they come: ten a second, of a thousand shops", sum(usual.values()), f"simulated: {each}"))
+    lines.append(Line("plus the bus, if they arrive by it", prices.BUS_EVENT * MILLION, "paid by the sender"))
     return lines
 
 
 def _statuses(counted: Mapping[str, float]) -> list[Line]:
-    read = counted["status, uncached: read units"] * READ_UNIT
-    beside = {"table": _call(API_GB, READ_SECONDS) + read, "memory": _call(API_GB, CACHED_SECONDS)}
-    rest, public = (price + ACCESS_LINE_BYTES / 10**9 * LOG_GB for price in (GATEWAY_REQUEST, HTTP_API_REQUEST))
-    leaving = STATUS_ASKED_SECONDS / STATUS_KEPT_SECONDS
-    edge = leaving * (EDGE_REQUEST + (public + beside["table"]) / VISITORS)
-    batch = (public + _call(API_GB, CALL_SECONDS)) / BATCH + read
-    node = REDIS_NODE_HOUR * HOURS_A_MONTH
-    return [
-        Line("a million status checks, from the table", (public + beside["table"]) * MILLION, "over the HTTP API"),
-        Line(
-            "… from the function's memory or Redis",
-            (public + beside["memory"]) * MILLION,
-            f"Redis: {node:,.2f} a month for a node besides",
-        ),
-        Line("… over the REST API, from the table", (rest + beside["table"]) * MILLION, "the same answers"),
-        Line(
-            "… of pages, with the edge before the HTTP API",
-            edge * MILLION,
-            f"{VISITORS} visitors a shop, a page every {STATUS_ASKED_SECONDS} s: one in {round(1 / leaving)} gets to "
-            f"the edge, one in {round(VISITORS / leaving)} passes it; a million requests of the edge are "
-            f"{EDGE_REQUEST * MILLION:,.2f}",
-        ),
-        Line("… in batches of a hundred", batch * MILLION, "one request and one read for all"),
-        Line("… from the browser's cache", 0.0, f"{STATUS_KEPT_SECONDS} s each"),
-    ]
+    read = counted["status, uncached: read units"] * prices.READ_UNIT
+    table, memory = _call(prices.API_GB, prices.READ_SECONDS) + read, _call(prices.API_GB, prices.CACHED_SECONDS)
+    logged = prices.ACCESS_LINE_BYTES / 10**9 * prices.LOG_GB
+    rest, public = prices.GATEWAY_REQUEST + logged, prices.HTTP_API_REQUEST + logged
+    asked, kept, visitors = prices.STATUS_ASKED_SECONDS, prices.STATUS_KEPT_SECONDS, prices.VISITORS
+    edge = asked / kept * (prices.EDGE_REQUEST + (public + table) / visitors)
+    batch = (public + _call(prices.API_GB, prices.CALL_SECONDS)) / prices.BATCH + read
+    node = prices.REDIS_NODE_HOUR * prices.HOURS_A_MONTH
+    passed = (
+        f"{visitors} visitors a shop, a page every {asked} s: one in {round(kept / asked)} gets to the edge, one in "
+        f"{round(visitors * kept / asked)} passes it; a million requests of the edge are "
+        f"{prices.EDGE_REQUEST * MILLION:,.2f}"
+    )
+    said = {
+        "a million status checks, from the table": (public + table, "over the HTTP API"),
+        "… from the function's memory or Redis": (public + memory, f"Redis: {node:,.2f} a month for a node besides"),
+        "… over the REST API, from the table": (rest + table, "the same answers"),
+        "… of pages, with the edge before the HTTP API": (edge, passed),
+        "… in batches of a hundred": (batch, "one request and one read for all"),
+        "… from the browser's cache": (0.0, f"{kept} s each"),
+    }
+    return [Line(what, dollars * MILLION, parts) for what, (dollars, parts) in said.items()]
 
 
 def _standing(counted: Mapping[str, float]) -> list[Line]:
@@ -129,19 +92,19 @@ def _standing(counted: Mapping[str, float]) -> list[Line]:
     return [
         Line(
             "a month of keeping a million orders",
-            bytes_kept * MILLION / 10**9 * STORED_GB_MONTH,
+            bytes_kept * MILLION / 10**9 * prices.STORED_GB_MONTH,
             "transaction and index, with point-in-time recovery; with the longest ids",
         ),
         Line(
             "a month of idling",
-            polls(),
+            prices.polls(),
             "Lambda's polls of the inbox and the waiting queue; all else is paid by use (alarms: 0.10 each)",
         ),
     ]
 
 
 def _call(gigabytes: float, seconds: float) -> float:
-    return call(gigabytes, seconds) + LINE
+    return prices.call(gigabytes, seconds) + prices.LINE
 
 
 def sheet_of(figures: Sequence[Measurement]) -> str:

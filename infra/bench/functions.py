@@ -68,7 +68,6 @@ class Orders:
         """Return the queue's record of the next order."""
         self.made += 1
         number = f"{self.made:08}"
-        order_id: str | int = LONGEST_ID + number if self.longest else 5_000_000_000 + self.made
         event = {
             "event_id": f"{LONGEST_ID}{number}",
             "event_type": ORDER_UPDATED if self.longest else "evt.shopify.webhook.order_paid",
@@ -78,55 +77,50 @@ class Orders:
             "metadata": {"source": "shopify"},
             "payload": {
                 "merchant_id": merchant_id,
-                "order_id": order_id,
+                "order_id": LONGEST_ID + number if self.longest else 5_000_000_000 + self.made,
                 "total": LONGEST_MONEY if self.longest else "129.90",
                 "currency": "EUR",
             },
         }
-        return record(json.dumps(event), number)
+        return record(event, number)
 
     def refund(self, merchant_id: str) -> dict[str, Any]:
         """Return the event of a batch with a refund, in part, of the last order."""
         number = f"{self.made:08}"
-        payload = {
-            "merchant_id": merchant_id,
-            "order_id": LONGEST_ID + number,
-            "refund_id": LONGEST_ID + number,
-            "refund_amount": "1000000000000000.0000000000000001",
-            "order_total": LONGEST_MONEY,
-        }
         event = {
             "event_type": "evt.shopify.webhook.order_refunded",
             "correlation_id": f"{LONGEST_ID}{number}",
             "timestamp": "2026-11-25T12:00:00.123Z",
-            "payload": payload,
+            "payload": {
+                "merchant_id": merchant_id,
+                "order_id": LONGEST_ID + number,
+                "refund_id": LONGEST_ID + number,
+                "refund_amount": "1000000000000000.0000000000000001",
+                "order_total": LONGEST_MONEY,
+            },
         }
-        return {"Records": [record(json.dumps(event), f"refund {number}")]}
+        return {"Records": [record(event, f"refund {number}")]}
 
     def edition(self, merchant_id: str, *, hour: int, total: str) -> dict[str, Any]:
         """Return the event of a batch with an order as it was at an hour, which has the longest number of a shop's."""
-        payload = {
-            "merchant_id": merchant_id,
-            "order_id": 5_999_999_999_999,
-            "total": total,
-            "currency": "EUR",
-            "updated_at": f"2026-11-25T{hour:02}:00:00Z",
-        }
-        event = {"event_type": ORDER_UPDATED, "timestamp": f"2026-11-25T{hour:02}:00:01Z", "payload": payload}
-        return {"Records": [record(json.dumps(event), f"edition {hour}")]}
+        at = f"2026-11-25T{hour:02}:00"
+        order = {"order_id": 5_999_999_999_999, "total": total, "currency": "EUR", "updated_at": f"{at}:00Z"}
+        payload = {"merchant_id": merchant_id, **order}
+        event = {"event_type": ORDER_UPDATED, "timestamp": f"{at}:01Z", "payload": payload}
+        return {"Records": [record(event, f"edition {hour}")]}
 
     def batch(self, *merchants: str) -> dict[str, Any]:
         """Return the event of a batch with one order for each occurrence of a merchant."""
         return {"Records": [self.message(merchant_id) for merchant_id in merchants]}
 
 
-def record(body: str, message_id: str) -> dict[str, Any]:
-    """Return a message of the inbox as the queue delivers it."""
+def record(event: Mapping[str, Any], message_id: str) -> dict[str, Any]:
+    """Return a message with an event in the inbox, as the queue delivers it."""
     attributes = {"ApproximateReceiveCount": "1", "SentTimestamp": "1795608000000"}
     return {
         "messageId": message_id,
         "receiptHandle": message_id,
-        "body": body,
+        "body": json.dumps(event),
         "attributes": {**attributes, "ApproximateFirstReceiveTimestamp": "1795608000000"},
         "messageAttributes": {},
         "eventSource": "aws:sqs",
@@ -137,7 +131,7 @@ def payment(merchant_id: str, payment_id: str, *aliases: str) -> dict[str, Any]:
     """Return the event of a batch with a payment that has these other names."""
     payload = {"merchant_id": merchant_id, "payment_id": payment_id, "credits": 1, "aliases": aliases}
     event = {"event_type": "evt.billing.payment_succeeded", "payload": payload}
-    return {"Records": [record(json.dumps(event), f"payment {payment_id}")]}
+    return {"Records": [record(event, f"payment {payment_id}")]}
 
 
 def merchant(number: int) -> MerchantId:
@@ -163,7 +157,7 @@ def account(merchant_id: MerchantId, *, balance: int, movements: Sequence[Moveme
     return account, items
 
 
-def stream_event(accounts: Sequence[Item], *, crossings: bool = False) -> dict[str, Any]:
+def stream_event(accounts: Sequence[Item]) -> dict[str, Any]:
     """Return the event of the credits table's stream after writes that left these items."""
     records = [
         {
@@ -174,7 +168,6 @@ def stream_event(accounts: Sequence[Item], *, crossings: bool = False) -> dict[s
             "dynamodb": {"SequenceNumber": str(place), "NewImage": item},
         }
         for place, item in enumerate(accounts)
-        if crossings == ("crossings" in item) or not crossings
     ]
     return {"Records": records}
 

@@ -1,7 +1,7 @@
 """A measured figure, the table and the JSON that report figures, and the places of tables in the documents."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -56,6 +56,12 @@ class Measurement:
     def met(self) -> bool:
         """Whether the goal is reached, or there is none."""
         return self.goal is None or self.value <= self.goal
+
+
+def markdown(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a Markdown table of these cells."""
+    head, *lines = (f"| {' | '.join(cells)} |" for cells in (heads, *rows))
+    return "\n".join([head, "|---" * len(heads) + "|", *lines])
 
 
 def table(figures: Sequence[Measurement]) -> str:

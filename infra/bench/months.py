@@ -5,12 +5,11 @@ fleet's behaviour is defined here; alarms and their metrics are counted in the t
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from infra.bench import prices
 from infra.bench.counted import all_counted
-from infra.bench.measurements import Measurement, Place
+from infra.bench.measurements import Measurement, Place, markdown
 from infra.packaging.template import ROOT, TEMPLATE
 from infra.packaging.yaml_text import yaml_parse
 
@@ -35,25 +34,17 @@ SECRET = 0.40
 EVENT_BYTES: Final = 1_500
 
 
-@dataclass(frozen=True, slots=True)
-class Size:
-    """A fleet: its name and its number of shops."""
-
-    name: str
-    shops: int
+SIZES = (10, 10_000, 1_000_000)
+"""Fleets, in shops."""
 
 
-SIZES = (Size("10 shops", 10), Size("10,000 shops", 10_000), Size("1,000,000 shops", 1_000_000))
-
-
-def month(size: Size, counted: Mapping[str, float]) -> dict[str, float]:
-    """Return the dollars of a month by purpose."""
-    orders, statuses = size.shops * ORDERS, size.shops * STATUSES
+def month(shops: int, counted: Mapping[str, float]) -> dict[str, float]:
+    """Return the dollars of a fleet's month by purpose."""
+    orders, statuses = shops * ORDERS, shops * STATUSES
     together = min(prices.BATCH, max(1.0, orders / SECONDS_A_MONTH * window_seconds()))
     alone = together < 2  # noqa: PLR2004 - a batch of one costs what one merchant alone does
-    share = counted[
-        f"roll_up of {'one merchant' if alone else '100 merchants'}: write units{'' if alone else ' an account'}"
-    ]
+    of = "one merchant: write units" if alone else "100 merchants: write units an account"
+    share = counted[f"roll_up of {of}"]
     events = orders * EVENTS_OUT
     return {
         "ledger": orders * counted["order alone: write units"] * prices.WRITE_UNIT,
@@ -94,14 +85,14 @@ def alarm_metrics() -> int:
 def text(figures: Sequence[Measurement]) -> str:
     """Return the sheet as Markdown."""
     counted = {figure.name: figure.value for figure in figures}
-    months = [month(size, counted) for size in SIZES]
-    rows = [f"| {what} | " + " | ".join(f"{one[what]:,.2f}" for one in months) + " |" for what in months[0]]
-    total = "| **together** | " + " | ".join(f"**{sum(one.values()):,.2f}**" for one in months) + " |"
-    each = "| a shop | " + " | ".join(
-        f"{sum(one.values()) / size.shops:,.4f}" for one, size in zip(months, SIZES, strict=True)
-    )
-    head = "| us-east-1, dollars a month | " + " | ".join(size.name for size in SIZES) + " |"
-    return "\n".join([head, "|---|" + "---|" * len(SIZES), *rows, total, f"{each} |"])
+    months = [month(shops, counted) for shops in SIZES]
+    together = [sum(one.values()) for one in months]
+    rows = [
+        *([what, *(f"{one[what]:,.2f}" for one in months)] for what in months[0]),
+        ["**together**", *(f"**{dollars:,.2f}**" for dollars in together)],
+        ["a shop", *(f"{dollars / shops:,.4f}" for dollars, shops in zip(together, SIZES, strict=True))],
+    ]
+    return markdown(["us-east-1, dollars a month", *(f"{shops:,} shops" for shops in SIZES)], rows)
 
 
 if __name__ == "__main__":

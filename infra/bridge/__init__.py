@@ -6,7 +6,7 @@ that the rule on the bus left in the outbox queue is published to NATS and delet
 only when JetStream has confirmed it. Both ways deliver at least once: a repeat is dropped by the
 ledger (inbound) or by JetStream's duplicate window and the consumers (outbound).
 
-Modules, in the order in which they import each other: `subjects`, `delays`, `nkeys` and `states` import no other;
+Modules, in the order in which they import each other: `subjects`, `nkeys` and `states` import no other;
 `access` says how NATS is reached, `nats_client` enforces TLS, `settings` reads the environment; `telemetry` counts, and
 `reports` describes the outcome of a batch; `queues` speaks SQS; `streams` makes streams, `looks` sets up consumers and
 checks the state of each stream; `screening` and `envelopes` judge single messages; `parking` stores what no queue can

@@ -212,21 +212,18 @@ class Access:
 def _one_login(given: Mapping[str, bool]) -> None:
     named = [way for way, there in given.items() if there]
     if len(named) > 1:
-        message = f"{' and '.join(named)} are two ways to log in to NATS: set one of them."
-        raise AccessError(message)
+        raise AccessError(f"{' and '.join(named)} are two ways to log in to NATS: set one of them.")
 
 
 def _together(name: str, value: object, other: str, other_value: object) -> None:
     if (value is None) != (other_value is None):
-        message = f"{name} and {other} belong together: one of them is not set."
-        raise AccessError(message)
+        raise AccessError(f"{name} and {other} belong together: one of them is not set.")
 
 
 def _addresses(value: str) -> list[SplitResult]:
     texts = [part.strip() for part in value.split(",") if part.strip()]
     if not texts:
-        message = f"{NATS_URL} is not set: the address of NATS is needed, such as nats://127.0.0.1:4222."
-        raise AccessError(message)
+        raise AccessError(f"{NATS_URL} is not set: the address of NATS is needed, such as nats://127.0.0.1:4222.")
     addresses = []
     for number, text in enumerate(texts, start=1):
         # The address may hold a password, so the message gives its position and not its text. A password with an
@@ -237,11 +234,10 @@ def _addresses(value: str) -> list[SplitResult]:
         except ValueError:
             right = False
         if not right or address.path not in {"", "/"} or address.query or address.fragment:
-            message = (
+            raise AccessError(
                 f"{NATS_URL}: address {number} of {len(texts)} is not of the form nats://host:port or tls://host:port; "
                 "a user or password in it has to be percent-encoded."
             )
-            raise AccessError(message)
         addresses.append(address)
     return addresses
 
@@ -254,16 +250,16 @@ def _user_of(addresses: list[SplitResult]) -> tuple[str | None, str | None]:
         if address.username
     }
     if len(found) > 1:
-        message = f"{NATS_URL}: the addresses name different users; the servers of one cluster know the same ones."
-        raise AccessError(message)
+        raise AccessError(
+            f"{NATS_URL}: the addresses name different users; the servers of one cluster know the same ones."
+        )
     return found.pop() if found else (None, None)
 
 
 def _secret(environment: Mapping[str, str], name: str) -> Secret | None:
     text, path = environment.get(name, ""), environment.get(f"{name}_FILE", "").strip()
     if text and path:
-        message = f"{name} and {name}_FILE are both set: set one of them."
-        raise AccessError(message)
+        raise AccessError(f"{name} and {name}_FILE are both set: set one of them.")
     if path:
         return Secret(name=f"{name}_FILE", path=Path(path))
     return Secret(name=name, text=text) if text else None

@@ -39,23 +39,17 @@ def publication(body: str) -> Publication:
     """
     envelope = _envelope(body)
     if envelope.get("source") != SOURCE:
-        message = f"its source is not {SOURCE!r}, and events of others are not ours to publish"
-        raise UnpublishableError(message)
+        raise UnpublishableError(f"its source is not {SOURCE!r}, and events of others are not ours to publish")
     subject = envelope.get("detail-type")
     if not isinstance(subject, str) or not is_outbound(subject):
-        message = "its detail-type is not an event that this service publishes"
-        raise UnpublishableError(message)
+        raise UnpublishableError("its detail-type is not an event that this service publishes")
     detail = envelope.get("detail")
     if not isinstance(detail, dict):
-        message = "it has no detail"
-        raise UnpublishableError(message)
+        raise UnpublishableError("it has no detail")
     if detail.get("event_type", subject) != subject:
-        message = "its detail-type and its event_type differ"
-        raise UnpublishableError(message)
+        raise UnpublishableError("its detail-type and its event_type differ")
     return Publication(
-        subject=subject,
-        payload=json.dumps(detail, separators=(",", ":")).encode(),
-        headers=_headers(subject, detail),
+        subject=subject, payload=json.dumps(detail, separators=(",", ":")).encode(), headers=_headers(subject, detail)
     )
 
 
@@ -63,19 +57,16 @@ def _envelope(body: str) -> dict[str, object]:
     try:
         envelope = json.loads(body)
     except (ValueError, RecursionError):
-        message = "its body is not JSON"
-        raise UnpublishableError(message) from None
+        raise UnpublishableError("its body is not JSON") from None
     if not isinstance(envelope, dict):
-        message = "its body is not an EventBridge envelope"
-        raise UnpublishableError(message)
+        raise UnpublishableError("its body is not an EventBridge envelope")
     return envelope
 
 
 def _headers(subject: str, detail: Mapping[str, object]) -> dict[str, str]:
     event_id = detail.get("event_id")
     if not isinstance(event_id, str) or header_text(event_id) is None:
-        message = "its detail has no event_id that fits into a header"
-        raise UnpublishableError(message)
+        raise UnpublishableError("its detail has no event_id that fits into a header")
     payload = detail.get("payload")
     merchant = payload.get("merchant_id") if isinstance(payload, dict) else None
     optional = {"ce-time": detail.get("timestamp"), "ce-subject": merchant}

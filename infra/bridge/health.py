@@ -34,8 +34,9 @@ async def serve_health(telemetry: Telemetry, host: str, port: int) -> asyncio.Se
     try:
         return await asyncio.start_server(answer, host, port, limit=REQUEST_BYTES)
     except OSError as error:
-        message = f"BRIDGE_HEALTH_PORT is {port}, which cannot be listened on: {error.strerror or error}."
-        raise SettingsError(message) from error
+        raise SettingsError(
+            f"BRIDGE_HEALTH_PORT is {port}, which cannot be listened on: {error.strerror or error}."
+        ) from error
 
 
 def health(telemetry: Telemetry) -> dict[str, object]:

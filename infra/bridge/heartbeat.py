@@ -10,6 +10,7 @@ import json
 import logging
 from collections.abc import Callable
 from concurrent.futures import Executor
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -92,7 +93,5 @@ async def keep_beating(
     """Beat at once and every `pause_seconds` until `stopping` is set."""
     while not stopping.is_set():
         await asyncio.get_running_loop().run_in_executor(executor, heart.beat, clock())
-        try:
+        with suppress(TimeoutError):
             await asyncio.wait_for(stopping.wait(), pause_seconds)
-        except TimeoutError:
-            continue

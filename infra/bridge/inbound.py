@@ -1,7 +1,7 @@
 """NATS to queue: one batch of JetStream messages, each settled by the queue's result for that very message."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Final, Protocol
@@ -9,13 +9,21 @@ from typing import Final, Protocol
 import nats.errors
 from nats.aio.msg import Msg
 
-from infra.bridge.delays import growing_delay
 from infra.bridge.envelopes import SOURCE, SOURCE_HEADER, TYPE_HEADER, header_text
 from infra.bridge.parking import Parked, Publish, park, send_letter
-from infra.bridge.queues import Entry, Queue, QueueError, QueueRefusedError, QueueUnavailableError, Refusal, SendAnswer
+from infra.bridge.queues import (
+    Entry,
+    Queue,
+    QueueError,
+    QueueRefusedError,
+    QueueUnavailableError,
+    Refusal,
+    SendAnswer,
+    in_requests,
+)
 from infra.bridge.reports import BatchReport
 from infra.bridge.screening import Unsendable, merchant_group, screen, size_in_queue
-from infra.bridge.settings import SQS_BATCH_ENTRIES, Settings
+from infra.bridge.settings import Settings
 from infra.bridge.telemetry import Outcome
 
 UNREADABLE: Final = "unreadable"
@@ -101,7 +109,7 @@ class Forwarder:
                 continue
             entry = Entry(identity=str(number), body=text, group=merchant_group(text), attributes=attributes)
             ready.append(_Ready(delivery=delivery, entry=entry, size=size_in_queue(text, attributes)))
-        requests = list(_requests(ready, limit=self._settings.request_bytes))
+        requests = list(in_requests(ready, lambda item: item.size, most_bytes=self._settings.request_bytes))
         for number, request in enumerate(requests):
             await self._send(request, report)
             if report.unavailable is None:
@@ -139,13 +147,11 @@ class Forwarder:
         await self._settle(request[0], answer, report)
 
     async def _settle(self, item: _Ready, answer: SendAnswer, report: BatchReport) -> None:
-        if item.entry.identity in answer.confirmed:
+        refusal = answer.refusal_of(item.entry)
+        if refusal is None:
             await item.delivery.ack()
             report.count(Outcome.FORWARDED)
-            return
-        unanswered = Refusal(code="Unanswered", reason="the queue returned no result for this entry")
-        refusal = answer.refused.get(item.entry.identity, unanswered)
-        if refusal.for_ever:
+        elif refusal.for_ever:
             why = Unsendable(code="refused_by_queue", reason=f"{refusal.code}: {refusal.reason}")
             await self._park(item.delivery, why, report)
         else:
@@ -176,12 +182,7 @@ class Forwarder:
             await self._retry(item.delivery, reason, report)
 
     async def _retry(self, delivery: Delivery, reason: str, report: BatchReport) -> None:
-        delay = growing_delay(
-            delivery.metadata.num_delivered,
-            lowest=self._settings.retry_seconds_min,
-            highest=self._settings.retry_seconds_max,
-        )
-        await delivery.nak(delay=delay)
+        await delivery.nak(delay=self._settings.retry_delay(delivery.metadata.num_delivered))
         report.count(Outcome.RETRIED, reason)
 
 
@@ -212,17 +213,3 @@ def _attributes(delivery: Delivery) -> Mapping[str, str]:
         **({"ce_type": header_text(contradicting[0]) or UNREADABLE} if contradicting else {}),
         **({"cloud_event": json.dumps(binary, sort_keys=True)} if binary else {}),
     }
-
-
-def _requests(ready: Sequence[_Ready], *, limit: int) -> Iterator[list[_Ready]]:
-    """Yield `ready` in order, in groups that one request of `limit` bytes and ten entries can hold."""
-    group: list[_Ready] = []
-    size = 0
-    for item in ready:
-        if group and (len(group) == SQS_BATCH_ENTRIES or size + item.size > limit):
-            yield group
-            group, size = [], 0
-        group.append(item)
-        size += item.size
-    if group:
-        yield group

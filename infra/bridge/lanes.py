@@ -14,7 +14,6 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
 from infra.bridge.connection import Link
-from infra.bridge.delays import growing_delay
 from infra.bridge.inbound import Forwarder
 from infra.bridge.outbound import Publisher
 from infra.bridge.queues import Queue, QueueError, Received
@@ -55,12 +54,8 @@ class LaneContext:
 
     async def pause(self, failures: int) -> None:
         """Wait longer with each failure in a row, or until `over` is set."""
-        seconds = growing_delay(
-            failures,
-            lowest=self.settings.retry_seconds_min,
-            highest=min(self.settings.retry_seconds_max, PAUSE_SECONDS_MAX),
-        )
         with suppress(TimeoutError):
+            seconds = self.settings.retry_delay(failures, most=PAUSE_SECONDS_MAX)
             await asyncio.wait_for(self.over.wait(), seconds)
 
     async def measured(self, direction: Direction, messages: int, work: Awaitable[BatchReport]) -> BatchReport:

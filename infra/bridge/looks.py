@@ -173,10 +173,7 @@ def _start(reading: _Reading, settings: Settings) -> dict[str, object]:
     if reading.floor is not None:
         return {"deliver_policy": "by_start_sequence", "opt_start_seq": reading.floor + 1}
     if isinstance(settings.start, datetime):
-        return {
-            "deliver_policy": "by_start_time",
-            "opt_start_time": settings.start.isoformat().replace("+00:00", "Z"),
-        }
+        return {"deliver_policy": "by_start_time", "opt_start_time": settings.start.isoformat().replace("+00:00", "Z")}
     return {"deliver_policy": "all"}
 
 

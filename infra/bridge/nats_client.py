@@ -53,8 +53,7 @@ class NatsClient(Client):
         """
         if initial_connection and self._access.tls:
             if not (info.get("tls_required") or info.get("tls_available")):
-                message = "the server does not offer TLS, which the settings ask for; nothing was sent to it"
-                raise NoTlsError(message)
+                raise NoTlsError("the server does not offer TLS, which the settings ask for; nothing was sent to it")
             info["tls_required"] = True
             # A server named here would be trusted under a name that a man in the middle may have chosen.
             info.pop("connect_urls", None)

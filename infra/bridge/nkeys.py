@@ -35,8 +35,7 @@ def signing_key(seed: str) -> SigningKey:
     # Five bits mark a seed, the next five the kind of its owner.
     prefix = bytes([_SEED | _USER >> 5, (_USER & 31) << 3])
     if len(kept) != _PREFIX_BYTES + _SEED_BYTES or kept[:_PREFIX_BYTES] != prefix or _checksum(kept) != checksum:
-        message = "it is not the seed of a NATS user (SU…)"
-        raise NkeyError(message) from None
+        raise NkeyError("it is not the seed of a NATS user (SU…)") from None
     return SigningKey(kept[_PREFIX_BYTES:])
 
 

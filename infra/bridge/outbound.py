@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import nats.errors
 
-from infra.bridge.delays import growing_delay
 from infra.bridge.envelopes import UnpublishableError, publication
 from infra.bridge.parking import Publish
 from infra.bridge.queues import Queue, QueueError, Received
@@ -67,7 +66,8 @@ class Publisher:
     async def _settle(self, results: Sequence[_Result]) -> None:
         """Delete published messages and release the rest; the second is tried even when the first fails."""
         done = [result.message for result in results if result.outcome in {Outcome.PUBLISHED, Outcome.REPEATED}]
-        failed = {result.message: self._delay(result.message) for result in results if result.message not in done}
+        left = [result.message for result in results if result.message not in done]
+        failed = {message: self._settings.retry_delay(message.receives) for message in left}
         failure: QueueError | None = None
         try:
             if done and await self._queue.delete(done) < len(done):
@@ -78,8 +78,3 @@ class Publisher:
             await self._queue.postpone(failed)
         if failure is not None:
             raise failure
-
-    def _delay(self, message: Received) -> int:
-        return growing_delay(
-            message.receives, lowest=self._settings.retry_seconds_min, highest=self._settings.retry_seconds_max
-        )

@@ -5,13 +5,13 @@ the reason, the message's own headers and where it is kept (contract, section 19
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Final, Protocol
+from typing import Final
 
-from infra.bridge.queues import Entry, Queue, QueueUnavailableError, Refusal
+from infra.bridge.queues import Entry, Queue, QueueUnavailableError
 from infra.bridge.screening import Unsendable, merchant_group
 from infra.bridge.subjects import PARKING_SUBJECT
 
@@ -30,11 +30,9 @@ class Stored:
     repeated: bool
 
 
-class Publish(Protocol):
-    """Publishing to JetStream."""
-
-    async def __call__(self, subject: str, payload: bytes, headers: Mapping[str, str]) -> Stored:
-        """Return where the message is stored; raise `nats.errors.Error` when nothing was confirmed."""
+Publish = Callable[[str, bytes, Mapping[str, str]], Awaitable[Stored]]
+"""Publishes a payload with headers on a subject of JetStream, and returns where it is stored; raises
+`nats.errors.Error` when nothing was confirmed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,9 +75,7 @@ async def send_letter(message: Parked, kept: Sequence[Stored], letters: Queue) -
     Raises `QueueError` when the queue did not take it.
     """
     entry = _letter(message, kept)
-    answer = await letters.send([entry])
-    if entry.identity not in answer.confirmed:
-        refusal = answer.refused.get(entry.identity, Refusal(code="Unanswered", reason="the queue did not confirm it"))
+    if (refusal := (await letters.send([entry])).refusal_of(entry)) is not None:
         raise QueueUnavailableError(refusal.code, refusal.reason)
 
 

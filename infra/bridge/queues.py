@@ -8,15 +8,17 @@ A call either returns the queue's result for each entry or raises `QueueError`:
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+
+from infra.bridge.settings import SQS_BATCH_ENTRIES
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.client import SQSClient
@@ -38,6 +40,7 @@ _CONTENT_CODES: Final = MESSAGE_CONTENTS_CODES | {
 _CODE_PREFIX = "AWS.SimpleQueueService."
 
 _Answer = TypeVar("_Answer")
+_Item = TypeVar("_Item")
 
 
 class QueueError(Exception):
@@ -87,6 +90,11 @@ class SendAnswer:
     confirmed: frozenset[str]
     refused: Mapping[str, Refusal]
 
+    def refusal_of(self, entry: Entry) -> Refusal | None:
+        """Return why the queue did not take an entry, None if it did."""
+        unanswered = Refusal(code="Unanswered", reason="the queue returned no result for this entry")
+        return None if entry.identity in self.confirmed else self.refused.get(entry.identity, unanswered)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
@@ -126,13 +134,7 @@ class SqsQueue:
 
     async def send(self, entries: Sequence[Entry]) -> SendAnswer:
         """Send at most ten entries and return what became of each."""
-        answer = await self._ask(
-            partial(
-                self._client.send_message_batch,
-                QueueUrl=self._url,
-                Entries=[_request_entry(entry) for entry in entries],
-            )
-        )
+        answer = await self._ask(self._client.send_message_batch, Entries=list(map(_request_entry, entries)))
         return SendAnswer(
             confirmed=frozenset(entry["Id"] for entry in answer.get("Successful", ())),
             refused={
@@ -144,13 +146,10 @@ class SqsQueue:
     async def receive(self) -> tuple[Received, ...]:
         """Return up to ten messages, waiting a while for the first; nothing when none came."""
         answer = await self._ask(
-            partial(
-                self._client.receive_message,
-                QueueUrl=self._url,
-                MaxNumberOfMessages=10,
-                WaitTimeSeconds=self._poll_seconds,
-                MessageSystemAttributeNames=["ApproximateReceiveCount"],
-            )
+            self._client.receive_message,
+            MaxNumberOfMessages=10,
+            WaitTimeSeconds=self._poll_seconds,
+            MessageSystemAttributeNames=["ApproximateReceiveCount"],
         )
         return tuple(
             Received(
@@ -164,33 +163,22 @@ class SqsQueue:
 
     async def delete(self, messages: Sequence[Received]) -> int:
         """Delete at most ten received messages and return how many of them are gone."""
-        answer = await self._ask(
-            partial(
-                self._client.delete_message_batch,
-                QueueUrl=self._url,
-                Entries=[
-                    {"Id": str(number), "ReceiptHandle": message.receipt} for number, message in enumerate(messages)
-                ],
-            )
-        )
+        entries = [{"Id": str(number), "ReceiptHandle": message.receipt} for number, message in enumerate(messages)]
+        answer = await self._ask(self._client.delete_message_batch, Entries=entries)
         return len(answer.get("Successful", ()))
 
     async def postpone(self, delays: Mapping[Received, int]) -> None:
         """Make at most ten received messages visible again after so many seconds each."""
-        await self._ask(
-            partial(
-                self._client.change_message_visibility_batch,
-                QueueUrl=self._url,
-                Entries=[
-                    {"Id": str(number), "ReceiptHandle": message.receipt, "VisibilityTimeout": seconds}
-                    for number, (message, seconds) in enumerate(delays.items())
-                ],
-            )
-        )
+        entries = [
+            {"Id": str(number), "ReceiptHandle": message.receipt, "VisibilityTimeout": seconds}
+            for number, (message, seconds) in enumerate(delays.items())
+        ]
+        await self._ask(self._client.change_message_visibility_batch, Entries=entries)
 
-    async def _ask(self, call: Callable[[], _Answer]) -> _Answer:
+    async def _ask(self, call: Callable[..., _Answer], **asked: Any) -> _Answer:
+        work = partial(call, QueueUrl=self._url, **asked)
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._executor, call)
+            return await asyncio.get_running_loop().run_in_executor(self._executor, work)
         except ClientError as error:
             details = error.response.get("Error", {})
             code, reason = _code(details.get("Code", "Unknown")), details.get("Message", "no reason given")
@@ -198,6 +186,21 @@ class SqsQueue:
             raise kind(code, reason) from error
         except BotoCoreError as error:
             raise QueueUnavailableError(type(error).__name__, str(error)) from error
+
+
+def in_requests(items: Iterable[_Item], size_of: Callable[[_Item], int], *, most_bytes: int) -> Iterator[list[_Item]]:
+    """Yield `items` in order, in groups that one request of so many bytes and ten entries can hold."""
+    group: list[_Item] = []
+    size = 0
+    for item in items:
+        length = size_of(item)
+        if group and (len(group) == SQS_BATCH_ENTRIES or size + length > most_bytes):
+            yield group
+            group, size = [], 0
+        group.append(item)
+        size += length
+    if group:
+        yield group
 
 
 def _sqs_client(*, connections: int, poll_seconds: int) -> "SQSClient":

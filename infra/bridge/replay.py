@@ -18,13 +18,11 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from nats.aio.client import Client
-from nats.js.api import StreamConfig
 
 from infra.bridge.access import Access
 from infra.bridge.nats_client import NatsClient
 from infra.bridge.settings import Settings, SettingsError
-from infra.bridge.streams import CONSUMER
-from infra.bridge.subjects import INBOUND_TYPES, bound
+from infra.bridge.streams import CONSUMER, consumed
 
 ANSWER_SECONDS: Final = 10.0
 NO_SUCH_CONSUMER: Final = 10014
@@ -58,16 +56,12 @@ async def replay(access: Access, since: datetime) -> dict[str, int]:
     client = NatsClient(access)
     await client.connect(servers=list(access.servers), name="credit-service replay", **access.login())
     try:
-        streams = await client.jetstream().streams_info()
-        configurations = [stream.config for stream in streams]
-        again = {one.name or "": await _again(client, one.name or "", _inbound(one), since) for one in configurations}
+        found = {one.config.name or "": one.config.subjects or () for one in await client.jetstream().streams_info()}
+        inbound = consumed(found)
+        again = {name: await _again(client, name, inbound.get(name, ()), since) for name in found}
         return {name: pending for name, pending in again.items() if pending is not None}
     finally:
         await client.close()
-
-
-def _inbound(configuration: StreamConfig) -> list[str]:
-    return [subject for subject in INBOUND_TYPES if bound(subject, configuration.subjects or ())]
 
 
 async def _again(client: Client, stream: str, inbound: Sequence[str], since: datetime) -> int | None:

@@ -26,6 +26,7 @@ LOOPBACK: Final = "127.0.0.1"
 
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _LARGEST_PORT = 65_535
+_LARGEST_EXPONENT = 30
 
 
 class SettingsError(ValueError):
@@ -76,7 +77,7 @@ class Settings:
                 else None
             ),
             figures_table=environment.get("FIGURES_TABLE", "").strip() or None,
-            create_upstream=read.choice("BRIDGE_UPSTREAM", ("wait", "create")) == "create",
+            create_upstream=read.choice("BRIDGE_UPSTREAM", ("wait", "create"), default="wait") == "create",
             start=read.start("BRIDGE_START"),
             lanes=read.number("BRIDGE_LANES", default=8, lowest=1, highest=64),
             outbox_lanes=read.number("BRIDGE_OUTBOX_LANES", default=2, lowest=1, highest=64),
@@ -96,43 +97,38 @@ class Settings:
             stream_replicas=read.number("BRIDGE_STREAM_REPLICAS", default=1, lowest=1, highest=5),
             health_host=read.address("BRIDGE_HEALTH_HOST", default=LOOPBACK),
             health_port=read.number("BRIDGE_HEALTH_PORT", default=DEFAULT_HEALTH_PORT, lowest=1, highest=_LARGEST_PORT),
-            log_level=read.log_level("LOG_LEVEL"),
+            log_level=read.choice("LOG_LEVEL", _LOG_LEVELS, default="INFO"),
         )
         _check_together(settings)
         return settings
 
+    def retry_delay(self, attempt: int, *, most: int | None = None) -> int:
+        """Return the seconds to wait after failure number `attempt` (from 1): doubled each time, within the bounds."""
+        doublings = min(max(attempt, 1) - 1, _LARGEST_EXPONENT)
+        return min(self.retry_seconds_max, most or self.retry_seconds_max, self.retry_seconds_min << doublings)
+
 
 def _check_together(settings: Settings) -> None:
     if settings.in_flight < settings.lanes * settings.batch:
-        message = (
+        raise SettingsError(
             f"BRIDGE_IN_FLIGHT is {settings.in_flight}, but BRIDGE_LANES * BRIDGE_BATCH are "
             f"{settings.lanes * settings.batch} messages that may be under way at once; it must be at least that."
         )
-        raise SettingsError(message)
     if settings.message_bytes > settings.request_bytes:
-        message = (
+        raise SettingsError(
             f"BRIDGE_MESSAGE_BYTES is {settings.message_bytes} and BRIDGE_REQUEST_BYTES {settings.request_bytes}: "
             "a message would not fit into a request."
         )
-        raise SettingsError(message)
     if settings.retry_seconds_min > settings.retry_seconds_max:
-        message = (
+        raise SettingsError(
             f"BRIDGE_RETRY_SECONDS_MIN is {settings.retry_seconds_min}, which is above "
             f"BRIDGE_RETRY_SECONDS_MAX, {settings.retry_seconds_max}."
         )
-        raise SettingsError(message)
 
 
 @dataclass(frozen=True, slots=True)
 class _Environment:
     environment: Mapping[str, str]
-
-    def required(self, name: str, meaning: str) -> str:
-        value = self.environment.get(name, "").strip()
-        if not value:
-            message = f"{name} is not set: the bridge needs {meaning}."
-            raise SettingsError(message)
-        return value
 
     def nats_access(self) -> Access:
         try:
@@ -141,17 +137,22 @@ class _Environment:
             raise SettingsError(str(error)) from None
 
     def queue_url(self, name: str) -> str:
-        value = self.required(name, "the address of an SQS queue")
-        if not _is_address(value, ("http", "https")):
-            message = f"{name} is {value!r}, which is not the address of a queue (https://…)."
-            raise SettingsError(message)
+        value = self.environment.get(name, "").strip()
+        if not value:
+            raise SettingsError(f"{name} is not set: the bridge needs the address of an SQS queue.")
+        try:
+            parts = urlsplit(value)
+            right = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            right = False
+        if not right:
+            raise SettingsError(f"{name} is {value!r}, which is not the address of a queue (https://…).")
         return value
 
     def number(self, name: str, *, default: int, lowest: int, highest: int) -> int:
         value = self.environment.get(name, "").strip() or str(default)
         if not (value.isascii() and value.isdigit() and lowest <= int(value) <= highest):
-            message = f"{name} is {value!r}; it must be a whole number from {lowest} to {highest}."
-            raise SettingsError(message)
+            raise SettingsError(f"{name} is {value!r}; it must be a whole number from {lowest} to {highest}.")
         return int(value)
 
     def address(self, name: str, *, default: str) -> str:
@@ -159,15 +160,16 @@ class _Environment:
         try:
             return str(ip_address(value))
         except ValueError:
-            message = f"{name} is {value!r}; it must be an IP address to listen on, such as 127.0.0.1 or 0.0.0.0."
-            raise SettingsError(message) from None
+            raise SettingsError(
+                f"{name} is {value!r}; it must be an IP address to listen on, such as 127.0.0.1 or 0.0.0.0."
+            ) from None
 
-    def choice(self, name: str, choices: tuple[str, ...]) -> str:
-        """Return one of `choices`, of which the first is the default."""
-        value = self.environment.get(name, "").strip().lower() or choices[0]
+    def choice(self, name: str, choices: tuple[str, ...], *, default: str) -> str:
+        """Return one of `choices`, which all are capitals or all are small."""
+        value = self.environment.get(name, "").strip() or default
+        value = value.upper() if default.isupper() else value.lower()
         if value not in choices:
-            message = f"{name} is {value!r}; it must be one of {', '.join(choices)}."
-            raise SettingsError(message)
+            raise SettingsError(f"{name} is {value!r}; it must be one of {', '.join(choices)}.")
         return value
 
     def start(self, name: str) -> Literal["all", "new"] | datetime:
@@ -179,21 +181,7 @@ class _Environment:
         try:
             instant = datetime.fromisoformat(value)
         except ValueError:
-            message = f"{name} is {value!r}; it must be all, new or an instant such as 2026-11-25T00:00:00Z."
-            raise SettingsError(message) from None
+            raise SettingsError(
+                f"{name} is {value!r}; it must be all, new or an instant such as 2026-11-25T00:00:00Z."
+            ) from None
         return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
-
-    def log_level(self, name: str) -> str:
-        value = self.environment.get(name, "").strip().upper() or "INFO"
-        if value not in _LOG_LEVELS:
-            message = f"{name} is {value!r}; it must be one of {', '.join(_LOG_LEVELS)}."
-            raise SettingsError(message)
-        return value
-
-
-def _is_address(value: str, schemes: tuple[str, ...]) -> bool:
-    try:
-        parts = urlsplit(value)
-        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False

@@ -7,9 +7,9 @@ stream must keep all of its settings.
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import nats.errors
 
@@ -32,34 +32,17 @@ PAGES: Final = 100
 _NANOSECONDS: Final = 1_000_000_000
 _DAY: Final = 24 * 60 * 60 * _NANOSECONDS
 _GIBIBYTE: Final = 1024**3
-_WINDOW: Final = 2 * 60 * _NANOSECONDS
+_EVERY: Final = {"storage": "file", "duplicate_window": 2 * 60 * _NANOSECONDS}
 
 # A full stream of adjustments refuses the next one, and its publisher gets the error. A full parking stream refuses
 # too, so that a message that cannot be parked stays where it is: nothing is lost. What waits for the bridge has no
 # limit but its age, for the same reason.
+_REFUSING: Final = {**_EVERY, "max_age": 30 * _DAY, "max_bytes": _GIBIBYTE, "discard": "new"}
 NEW_STREAMS: Final[Mapping[str, Mapping[str, object]]] = {
-    CREDIT: {
-        "storage": "file",
-        "max_age": 7 * _DAY,
-        "max_msgs": 1_000_000,
-        "max_bytes": _GIBIBYTE,
-        "duplicate_window": _WINDOW,
-    },
-    ADJUSTMENTS: {
-        "storage": "file",
-        "max_age": 30 * _DAY,
-        "max_bytes": _GIBIBYTE,
-        "discard": "new",
-        "duplicate_window": _WINDOW,
-    },
-    UPSTREAM: {"storage": "file", "max_age": 14 * _DAY, "duplicate_window": _WINDOW},
-    PARKED: {
-        "storage": "file",
-        "max_age": 30 * _DAY,
-        "max_bytes": _GIBIBYTE,
-        "discard": "new",
-        "duplicate_window": _WINDOW,
-    },
+    CREDIT: {**_EVERY, "max_age": 7 * _DAY, "max_bytes": _GIBIBYTE, "max_msgs": 1_000_000},
+    ADJUSTMENTS: _REFUSING,
+    UPSTREAM: {**_EVERY, "max_age": 14 * _DAY},
+    PARKED: _REFUSING,
 }
 """How a missing stream is made (contract, "JetStream"); one that exists keeps its settings."""
 
@@ -77,11 +60,9 @@ STREAM_UNAVAILABLE: Final = (StreamsError, nats.errors.NoRespondersError, Timeou
 """Errors that mean one stream is unavailable; the connection itself still works."""
 
 
-class Requests(Protocol):
-    """Asking NATS: `nats.aio.client.Client.request`."""
-
-    async def __call__(self, subject: str, payload: bytes, seconds: float, /) -> bytes:
-        """Return the answer's body; raise `nats.errors.Error` or TimeoutError when there is none."""
+Requests = Callable[[str, bytes, float], Awaitable[bytes]]
+"""Asks NATS on a subject (`nats.aio.client.Client.request`) and returns the answer's body; raises `nats.errors.Error`
+or TimeoutError when there is none within so many seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,8 +149,7 @@ async def find_streams(request: Requests) -> dict[str, Stream]:
         total = answer.get("total")
         if not streams or not isinstance(total, int) or len(found) >= total:
             return found
-    message = f"there are more than {len(found)} streams in this account"
-    raise StreamsError(message)
+    raise StreamsError(f"there are more than {len(found)} streams in this account")
 
 
 async def set_up(request: Requests, wanted: Plan, found: Mapping[str, Stream], settings: Settings) -> Applied:
@@ -195,8 +175,7 @@ async def ask(request: Requests, call: str, body: Mapping[str, object]) -> dict[
     answer: dict[str, Any] = json.loads(await request(f"$JS.API.{call}", json.dumps(body).encode(), REQUEST_SECONDS))
     error = answer.get("error")
     if error is not None:
-        message = f"JetStream refused {call}: {error.get('description', error)}"
-        raise StreamsError(message, int(error.get("code", 0)))
+        raise StreamsError(f"JetStream refused {call}: {error.get('description', error)}", int(error.get("code", 0)))
     return answer
 
 

@@ -43,12 +43,9 @@ class Part(StrEnum):
     OUTBOX = "outbox"
 
 
-_STREAM: Final = ("stream",)
-_INBOUND_OUTCOMES = (Outcome.FORWARDED, Outcome.RETRIED, Outcome.PARKED, Outcome.OWN)
-_OUTBOUND_OUTCOMES = (Outcome.PUBLISHED, Outcome.REPEATED, Outcome.RETRIED, Outcome.UNPUBLISHABLE)
 OUTCOMES: Mapping[Direction, tuple[Outcome, ...]] = {
-    Direction.INBOUND: _INBOUND_OUTCOMES,
-    Direction.OUTBOUND: _OUTBOUND_OUTCOMES,
+    Direction.INBOUND: (Outcome.FORWARDED, Outcome.RETRIED, Outcome.PARKED, Outcome.OWN),
+    Direction.OUTBOUND: (Outcome.PUBLISHED, Outcome.REPEATED, Outcome.RETRIED, Outcome.UNPUBLISHABLE),
 }
 """The outcomes that each direction can have."""
 
@@ -65,34 +62,13 @@ class PartState:
 class Telemetry:
     """The counters of one bridge, in its own registry, and the states of its parts."""
 
-    NAMES: Final = frozenset(
-        {
-            "credits_bridge_messages_total",
-            "credits_bridge_batch_seconds",
-            "credits_bridge_in_flight_messages",
-            "credits_bridge_up",
-            "credits_bridge_nats_reconnects_total",
-            "credits_bridge_stream_up",
-            "credits_bridge_stream_waiting_messages",
-            "credits_bridge_stream_oldest_seconds",
-            "credits_bridge_stream_dropped_messages_total",
-            "credits_bridge_stream_consumers_remade_total",
-            "credits_bridge_unowned_subjects",
-            "process_resident_memory_bytes",
-        }
-    )
-    """The operators' view, with the process's other figures."""
-
     def __init__(self) -> None:
         """Start with every counter at zero, NATS unknown and therefore down, and the queues assumed to work."""
         self.registry = CollectorRegistry()
         # Memory and file handles: what would grow if something piled up in the bridge.
         ProcessCollector(registry=self.registry)
         self._messages = Counter(
-            "credits_bridge_messages",
-            "Messages handled, by outcome.",
-            ("direction", "outcome"),
-            registry=self.registry,
+            "credits_bridge_messages", "Messages handled, by outcome.", ("direction", "outcome"), registry=self.registry
         )
         self._batch_seconds = Histogram(
             "credits_bridge_batch_seconds",
@@ -113,9 +89,7 @@ class Telemetry:
             registry=self.registry,
         )
         self._reconnects = Counter(
-            "credits_bridge_nats_reconnects",
-            "Times the connection to NATS was restored.",
-            registry=self.registry,
+            "credits_bridge_nats_reconnects", "Times the connection to NATS was restored.", registry=self.registry
         )
         for direction, outcomes in OUTCOMES.items():
             self._in_flight.labels(direction)
@@ -182,6 +156,23 @@ class Telemetry:
         return generate_latest(self.registry)
 
 
+_OF_A_STREAM: Final[
+    tuple[tuple[type[GaugeMetricFamily | CounterMetricFamily], str, str, Callable[[StreamState, datetime], float]], ...]
+] = (
+    (GaugeMetricFamily, "up", "1 when the stream can be read, else 0.", lambda state, _: int(state.ok)),
+    (GaugeMetricFamily, "waiting_messages", "Messages not acknowledged yet.", lambda state, _: state.waiting),
+    (GaugeMetricFamily, "oldest_seconds", "Time that the oldest of them has waited.", StreamState.age_seconds),
+    (
+        CounterMetricFamily,
+        "dropped_messages",
+        "Messages that the stream dropped before they were read, at most.",
+        lambda state, _: state.dropped,
+    ),
+    (CounterMetricFamily, "consumers_remade", "Consumers that somebody had deleted.", lambda state, _: state.remade),
+)
+"""The metrics `credits_bridge_stream_…` of each stream: kind, end of the name, meaning, and value at a time."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Streams(Collector):
     """Metrics of the last look, as prometheus-client collects them."""
@@ -190,41 +181,10 @@ class _Streams(Collector):
 
     def collect(self) -> Iterator[Metric]:
         seen, now = self.look(), datetime.now(UTC)
-        values: list[tuple[GaugeMetricFamily | CounterMetricFamily, Callable[[StreamState], float]]] = [
-            (
-                GaugeMetricFamily("credits_bridge_stream_up", "1 when the stream can be read, else 0.", labels=_STREAM),
-                lambda state: int(state.ok),
-            ),
-            (
-                GaugeMetricFamily(
-                    "credits_bridge_stream_waiting_messages", "Messages not acknowledged yet.", labels=_STREAM
-                ),
-                lambda state: state.waiting,
-            ),
-            (
-                GaugeMetricFamily(
-                    "credits_bridge_stream_oldest_seconds", "Time that the oldest of them has waited.", labels=_STREAM
-                ),
-                lambda state: state.age_seconds(now),
-            ),
-            (
-                CounterMetricFamily(
-                    "credits_bridge_stream_dropped_messages",
-                    "Messages that the stream dropped before they were read, at most.",
-                    labels=_STREAM,
-                ),
-                lambda state: state.dropped,
-            ),
-            (
-                CounterMetricFamily(
-                    "credits_bridge_stream_consumers_remade", "Consumers that somebody had deleted.", labels=_STREAM
-                ),
-                lambda state: state.remade,
-            ),
-        ]
-        for family, value in values:
+        for kind, metric, meaning, value in _OF_A_STREAM:
+            family = kind(f"credits_bridge_stream_{metric}", meaning, labels=("stream",))
             for name, state in seen.streams.items():
-                family.add_metric([name], value(state))
+                family.add_metric([name], value(state, now))
             yield family
         yield GaugeMetricFamily(
             "credits_bridge_unowned_subjects", "Inbound subjects that no stream takes.", value=len(seen.unowned)

@@ -2,9 +2,8 @@
 
 target.py     the system that a command works on: the local stack or a deployed stage, and its clients
 options.py    options that many commands take; naming.py finds the merchant that a person means
-output.py     what a person or a program reads, and the exit statuses; tables.py rows, times.py times
+output.py     what a person or a program reads, and the exit statuses; files; tables.py rows, times.py times
 repeating.py  the command to run again where an answer was lost
-files.py      files that a command reads or writes
 failures.py   what AWS or the ledger refuse, in a sentence
 api.py        the HTTP API of the target
 ledger.py     accounts and transactions of the target
@@ -15,15 +14,14 @@ actions.py    actions; noting.py notes who did what by a command
 exporting.py  export; exported.py are its files, parquet.py one form of them
 match.py      match
 verify_file.py  verify --file; proving.py finds what is wrong with such a file
-changes.py    adjust, threshold; bulk.py adjusts by a file; undoing.py undo; alerting.py levels and grace;
+changes.py    adjust; bulk.py adjusts by a file; undoing.py undo; alerting.py threshold, levels and grace;
               freezing.py freeze and unfreeze
 linking.py    link
 importing.py  import; old_tables.py reads the old service's tables, openings.py opens their accounts
 emitting.py   emit; events.py reads what is to be sent, channels.py sends it (jetstream.py: over NATS), webhooks.py
-              signs and posts a webhook; effects.py waits for what came of it, facts.py looks for it in the ledger
-doctor.py     doctor; checks.py looks at the components, streams.py at those of NATS, diagnoses.py describes what
-              they found
-figures.py    recount (recount.py counts); months.py refills the ends of days and months
+              signs and posts a webhook; effects.py waits for what came of it
+doctor.py     doctor; checks.py looks at the components, diagnoses.py describes what it found
+figures.py    recount; months.py refills the ends of days and months
 letters.py    dead-letters list, show, redrive, discard; letter_lines.py prints them, known_letters.py tells new from
               known
 checking.py   verify, rebuild

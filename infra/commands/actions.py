@@ -13,8 +13,7 @@ from chalicelib.domain.ids import MerchantId
 from infra.commands.alerting import limits
 from infra.commands.naming import names_of
 from infra.commands.options import AsJson, InLocalTime, OneMerchant, Profile, Stage
-from infra.commands.output import print_list, say, say_beside
-from infra.commands.status import counted
+from infra.commands.output import counted, print_list, say, say_beside
 from infra.commands.target import find
 from infra.commands.times import shown, zone
 
@@ -79,13 +78,9 @@ def _threshold(details: Details) -> str:
 
 def _levels(details: Details) -> str:
     levels = details["levels"]
-    return (
-        "went back to the fleet's levels"
-        if levels is None
-        else f"set the levels {levels}"
-        if levels
-        else "set no levels"
-    )
+    if levels is None:
+        return "went back to the fleet's levels"
+    return f"set the levels {levels}" if levels else "set no levels"
 
 
 def _grace(details: Details) -> str:

@@ -1,4 +1,4 @@
-"""`credits levels` and `grace`: what an admin sets for one merchant, through the function that holds the right."""
+"""`credits threshold`, `levels` and `grace`: what an admin sets for one merchant, by the function with the right."""
 
 from typing import Annotated, Any
 
@@ -12,9 +12,8 @@ from infra.commands.changes import functions
 from infra.commands.ledger import TargetLedger
 from infra.commands.noting import responsible
 from infra.commands.options import Admin, AsJson, Merchant, Profile, Stage
-from infra.commands.output import print_json, say, unable
+from infra.commands.output import counted, print_json, say, unable
 from infra.commands.repeating import repeatable
-from infra.commands.status import counted
 from infra.commands.target import Target, find
 from infra.commands.times import now, shown
 
@@ -22,14 +21,52 @@ Fleet = Annotated[bool, typer.Option("--fleet", help="Go back to the fleet's.")]
 None_ = Annotated[bool, typer.Option("--none", help="Have none, whatever the fleet has.")]
 
 _NEITHER = "; if both are 0, there is no grace"
+_DEFAULT = "default"
+
+
+def threshold(
+    context: typer.Context,
+    merchant: Merchant,
+    value: Annotated[
+        str | None, typer.Argument(help=f"Credits at or below which the balance is low, or '{_DEFAULT}'.")
+    ] = None,
+    *,
+    admin: Admin = None,
+    stage: Stage = None,
+    profile: Profile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show a merchant's low-balance threshold, at which an alert is published, or set it.
+
+    'default' goes back to the default. Setting it publishes low_balance_reached or balance_restored if the balance is
+    now on its other side. `credits actions MERCHANT` shows who set it.
+    """
+    target = find(stage, profile)
+    if value is None:
+        account = _account(target, merchant)
+    else:
+        account = _set(context, target, merchant, admin, "low_balance_threshold", _threshold(value))
+    if as_json:
+        print_json(account)
+        return
+    own = "the default" if account["low_balance_threshold"] is None else "its own"
+    low = ", which is low" if 0 < account["balance"] <= account["threshold"] else ""
+    say(f"threshold {account['threshold']} ({own}); the balance is {account['balance']}{low}")
+
+
+def _threshold(value: str) -> int | None:
+    if value == _DEFAULT:
+        return None
+    if not value.isascii() or not value.isdigit():
+        raise unable(f"{value!r} is not a threshold: a whole number of credits, or '{_DEFAULT}'.")
+    return int(value)
 
 
 def levels(
     context: typer.Context,
     merchant: Merchant,
     wanted: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[LEVEL]...", help="Levels such as 'week=7 days', half=50% or few=20."),
+        list[str] | None, typer.Argument(metavar="[LEVEL]...", help="Levels such as 'week=7 days', half=50% or few=20.")
     ] = None,
     *,
     fleet: Fleet = False,

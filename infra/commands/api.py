@@ -25,28 +25,16 @@ class ApiSilentError(Exception):
     """Raised when nothing answers at the API's address; the text says where, and why."""
 
 
-def ask(target: Target, path: str, *, token: str | None = None) -> Answer:
-    """Return what the API answers to GET `path`.
+def ask(target: Target, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> Answer:
+    """Return what the API answers to GET `path`, or to POST with a body of JSON, sent as it is.
 
     Raises:
         ApiSilentError: Nothing answered.
     """
-    return _answered(target, path, {"Authorization": f"Bearer {token}"} if token else {})
-
-
-def post(target: Target, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-    """Return what the API answers to POST `path` with a body of JSON, sent as it is.
-
-    Raises:
-        ApiSilentError: Nothing answered.
-    """
-    return _answered(target, path, {"Content-Type": "application/json", **headers}, body)
-
-
-def _answered(target: Target, path: str, headers: Mapping[str, str], body: bytes | None = None) -> Answer:
     url = f"{target.api_url}{path}"
-    # The address of the target's own API; with a body it is a POST.
-    request = urllib.request.Request(url, data=body, headers=dict(headers))  # noqa: S310
+    sent = {} if body is None else {"Content-Type": "application/json", **(headers or {})}
+    # The address of the target's own API.
+    request = urllib.request.Request(url, data=body, headers=sent)  # noqa: S310
     # The local stack is never behind a proxy, whatever the environment says of others.
     handlers = [urllib.request.ProxyHandler({})] if target.local else []
     try:

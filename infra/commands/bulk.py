@@ -15,9 +15,8 @@ from chalicelib.domain.source_orders import BadRow, NotOrdersError
 from chalicelib.usecases.planning import plan
 from infra.commands.ledger import ledger_of
 from infra.commands.options import confirm
-from infra.commands.output import FOUND, aside, print_json, progress_bar, refused, say, unable
+from infra.commands.output import FOUND, aside, counted, print_json, progress_bar, refused, say, unable
 from infra.commands.repeating import repeatable
-from infra.commands.status import counted
 from infra.commands.target import Target
 from infra.commands.times import now
 

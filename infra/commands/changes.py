@@ -1,6 +1,7 @@
-"""`credits adjust` and `threshold`: what an admin changes, through the functions that hold the rights."""
+"""`credits adjust`: what an admin changes, through the function that holds the right."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,15 +22,11 @@ from chalicelib.domain.orders import CREDITS_MAX
 from infra.commands.bulk import Asked, Person, adjust_file
 from infra.commands.ledger import TargetLedger
 from infra.commands.noting import responsible
-from infra.commands.options import Admin, AsJson, DryRun, Merchant, OneMerchant, Profile, Stage, Yes, confirm
-from infra.commands.output import aside, detail, print_json, refused, say, unable
+from infra.commands.options import Admin, AsJson, DryRun, OneMerchant, Profile, Stage, Yes, confirm
+from infra.commands.output import aside, counted, detail, print_json, refused, say, unable
 from infra.commands.repeating import repeatable
-from infra.commands.status import counted
 from infra.commands.target import Target, find
 from infra.commands.times import now, shown
-
-DEFAULT = "default"
-
 
 Add = Annotated[int | None, typer.Option("--add", min=1, max=CREDITS_MAX, help="Credits to add.")]
 Remove = Annotated[int | None, typer.Option("--remove", min=1, max=CREDITS_MAX, help="Credits to remove.")]
@@ -132,16 +129,12 @@ def adjust_one(
 ) -> None:
     """Post one adjustment and print what it did, or with `dry_run` what it would do."""
     effect = _effect(as_of(TargetLedger(target).account_or_refuse(one.merchant_id), now()), one.credits)
-    key = one.adjustment_id or f"cli-{uuid4().hex[:12]}"
-    made_up = () if one.adjustment_id else ("--id", key)
     if dry_run:
         _preview(effect, as_json=as_json)
         return
     confirm(target, f"{effect['sentence']}.", yes=person.yes)
-    if made_up:
-        name_id(key, as_json=as_json)
-    asked = person.asking(one.merchant_id, one.credits, one.reason, key, **one.lapsing)
-    with repeatable(context, *made_up):
+    with repeatable_by_id(context, one.adjustment_id, as_json=as_json) as key:
+        asked = person.asking(one.merchant_id, one.credits, one.reason, key, **one.lapsing)
         answered = functions(target).adjust(asked)
     if answered["outcome"] != POSTED and taken_back([(one.merchant_id, key)], TargetLedger(target).transactions):
         raise refused(
@@ -151,11 +144,19 @@ def adjust_one(
     _say_adjusted(key, answered, as_json=as_json)
 
 
-def name_id(key: str, *, as_json: bool) -> None:
-    """Name the id that the command made up, before it asks: programs find it in the answer or in the problem."""
-    detail("adjustment_id", key)
-    if not as_json:
-        aside(f"Adjustment id: {key}")
+@contextmanager
+def repeatable_by_id(context: typer.Context, given: str | None, *, as_json: bool) -> Iterator[str]:
+    """Yield the id of a change, made up where none was given; the command that repeats the block has it.
+
+    One that is made up is named before: programs find it in the answer or in the problem.
+    """
+    key = given or f"cli-{uuid4().hex[:12]}"
+    if given is None:
+        detail("adjustment_id", key)
+        if not as_json:
+            aside(f"Adjustment id: {key}")
+    with repeatable(context, *(() if given else ("--id", key))):
+        yield key
 
 
 def _say_adjusted(key: str, answered: dict[str, Any], *, as_json: bool) -> None:
@@ -173,51 +174,6 @@ def _say_adjusted(key: str, answered: dict[str, Any], *, as_json: bool) -> None:
         )
     say(f"transaction {transaction['id']} (#{transaction['sequence']})")
     say(f"`credits undo {transaction['id']}` takes it back.", style="dim")
-
-
-def threshold(
-    context: typer.Context,
-    merchant: Merchant,
-    value: Annotated[
-        str | None,
-        typer.Argument(help=f"Credits at or below which the balance is low, or '{DEFAULT}'."),
-    ] = None,
-    *,
-    admin: Admin = None,
-    stage: Stage = None,
-    profile: Profile = None,
-    as_json: AsJson = False,
-) -> None:
-    """Show a merchant's low-balance threshold, at which an alert is published, or set it.
-
-    'default' goes back to the default. Setting it publishes low_balance_reached or balance_restored if the balance is
-    now on its other side. `credits actions MERCHANT` shows who set it.
-    """
-    target = find(stage, profile)
-    account = TargetLedger(target).account_or_refuse(MerchantId(merchant))
-    shown: dict[str, Any] = answers.Account.of(account, now=now()).model_dump(mode="json")
-    if value is not None:
-        asked = {
-            "merchant_id": merchant,
-            "low_balance_threshold": _threshold(value),
-            "admin_id": responsible(admin),
-        }
-        with repeatable(context):
-            shown = functions(target).set_threshold(asked)
-    if as_json:
-        print_json(shown)
-        return
-    own = "the default" if shown["low_balance_threshold"] is None else "its own"
-    low = ", which is low" if 0 < shown["balance"] <= shown["threshold"] else ""
-    say(f"threshold {shown['threshold']} ({own}); the balance is {shown['balance']}{low}")
-
-
-def _threshold(value: str) -> int | None:
-    if value == DEFAULT:
-        return None
-    if not value.isascii() or not value.isdigit():
-        raise unable(f"{value!r} is not a threshold: a whole number of credits, or '{DEFAULT}'.")
-    return int(value)
 
 
 def _effect(account: Account, change: int) -> dict[str, Any]:
@@ -252,7 +208,5 @@ def _preview(effect: dict[str, Any], *, as_json: bool) -> None:
 def functions(target: Target) -> LedgerFunctions:
     """Return the target's functions that change the ledger."""
     return LedgerFunctions(
-        target.client("lambda"),
-        adjust=target.in_use("adjust_credits"),
-        set_threshold=target.in_use("set_threshold"),
+        target.client("lambda"), adjust=target.in_use("adjust_credits"), set_threshold=target.in_use("set_threshold")
     )

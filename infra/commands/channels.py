@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import nats.errors
 from nats.aio.client import Client
 from nats.js.errors import APIError, NoStreamResponseError
 
 from infra.bridge.access import Access, AccessError
+from infra.bridge.queues import in_requests
 from infra.commands.events import Outgoing
 from infra.commands.jetstream import access_to, connected
 from infra.commands.output import unable
@@ -23,9 +24,8 @@ if TYPE_CHECKING:
 CONFIRM_SECONDS = 10.0
 IN_FLIGHT = 200
 """Events that a channel gets at once."""
-ENTRIES_MAX = 10
 REQUEST_BYTES = 200_000
-"""The limits of one request to the bus: ten entries, and 256 KB with their names."""
+"""The limit of one request to the bus: 256 KB with the entries' names."""
 SOURCE = "credits-cli"
 
 
@@ -36,16 +36,8 @@ class Via(StrEnum):
     BUS = "bus"
 
 
-class Channel(Protocol):
-    """A way into the service that is open."""
-
-    def send(self, events: Sequence[Outgoing]) -> list[str | None]:
-        """Send up to `IN_FLIGHT` events; return for each why it was not accepted, None if it was."""
-        ...
-
-
 @contextmanager
-def opened(target: Target, via: Via, nats_url: str | None) -> Iterator[Channel]:
+def opened(target: Target, via: Via, nats_url: str | None) -> "Iterator[Channel]":
     """Yield the channel; ends the command if it cannot be reached."""
     if via is Via.BUS:
         yield Bus(target.client("events"), target.event_bus)
@@ -72,9 +64,9 @@ class Bus:
         self._bus = bus
 
     def send(self, events: Sequence[Outgoing]) -> list[str | None]:
-        """Put the events on the bus."""
+        """Put up to `IN_FLIGHT` events on the bus; return for each why it was not accepted, None if it was."""
         faults: list[str | None] = []
-        for chunk in _chunks(events):
+        for chunk in in_requests(events, lambda event: len(event.detail.encode()), most_bytes=REQUEST_BYTES):
             entries: list[PutEventsRequestEntryTypeDef] = [
                 {"Source": SOURCE, "DetailType": one.event_type, "Detail": one.detail, "EventBusName": self._bus}
                 for one in chunk
@@ -95,7 +87,7 @@ class Nats:
         self._jetstream = client.jetstream(timeout=CONFIRM_SECONDS)
 
     def send(self, events: Sequence[Outgoing]) -> list[str | None]:
-        """Publish the events on the subjects of their types."""
+        """Publish up to `IN_FLIGHT` events on the subjects of their types, and return the same."""
 
         async def work() -> list[str | None]:
             return await asyncio.gather(*(self._publish(event) for event in events))
@@ -114,18 +106,8 @@ class Nats:
         return None
 
 
-def _chunks(events: Sequence[Outgoing]) -> Iterator[list[Outgoing]]:
-    chunk: list[Outgoing] = []
-    size = 0
-    for event in events:
-        length = len(event.detail.encode())
-        if chunk and (len(chunk) == ENTRIES_MAX or size + length > REQUEST_BYTES):
-            yield chunk
-            chunk, size = [], 0
-        chunk.append(event)
-        size += length
-    if chunk:
-        yield chunk
+Channel = Bus | Nats
+"""A way into the service that is open."""
 
 
 async def _connected(access: Access) -> Client:

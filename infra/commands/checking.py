@@ -21,9 +21,8 @@ from chalicelib.domain.transactions import Total
 from chalicelib.usecases.checking import check
 from infra.commands.ledger import ledger_of, reader_of
 from infra.commands.options import AsJson, Merchant, Profile, SomeMerchants, Stage
-from infra.commands.output import FOUND, print_json, refused, say, screen
+from infra.commands.output import FOUND, counted, print_json, refused, say, screen
 from infra.commands.repeating import repeatable
-from infra.commands.status import counted
 from infra.commands.target import find
 from infra.commands.times import now
 from infra.commands.verify_file import verify_file

@@ -4,7 +4,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import nats.errors
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.adapters.dynamodb.fleet import HEARTBEAT, BridgeView
+from chalicelib.adapters.queues import Queues
 from infra.bridge.access import Access
 from infra.commands import api
 from infra.commands.diagnoses import Diagnosis, again, failed, logs, look, ok, restart
@@ -21,8 +22,7 @@ from infra.commands.failures import sentence
 from infra.commands.jetstream import access_to, connected
 from infra.commands.known_letters import told_apart
 from infra.commands.letters import dead_letters
-from infra.commands.status import counted
-from infra.commands.streams import RUNBOOK_OF_STREAMS, in_order, troubles
+from infra.commands.output import counted
 from infra.commands.target import Target
 from infra.deploying.names import stack_name
 
@@ -33,6 +33,11 @@ BACKLOG = 1000
 FED = ("ingest_events", "publish_threshold_events", "publish_transaction_events", "roll_up")
 """The functions that a queue or a stream feeds."""
 CONSUMER = "credit-service"
+OLD_SECONDS = 300
+"""How long a message may wait in its stream; the alarm waits as long."""
+DROPPED_FOR = timedelta(days=7)
+"""How long dropped messages are worth a look."""
+RUNBOOK_OF_STREAMS = "infra/monitoring/runbook/bridge-streams.md"
 
 
 Check = Callable[[Target], Iterator[Diagnosis]]
@@ -51,17 +56,14 @@ def diagnoses(target: Target, nats_url: str | None) -> Iterator[Diagnosis]:
 
 
 def _checks(target: Target, nats_url: str | None) -> Iterator[tuple[str, Check]]:
-    if target.local is not None:
-        yield "processes", _processes
-    else:
-        yield "stack", _stack
+    yield ("processes", _processes) if target.local else ("stack", _stack)
     yield "tables", _tables
     yield "functions", _functions
     yield "sources", _sources
     yield "bus", _bus
     yield "inbox", _inbox
     yield "dead letters", _dead_letters
-    if nats_url or target.local is not None:
+    if nats_url or target.local:
         yield "NATS", lambda _: _nats(target, nats_url)
     yield "bridge", _bridge
     yield "API", _api
@@ -84,7 +86,7 @@ def _lives(number: int) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True
+        pass  # It is somebody else's, and lives.
     return True
 
 
@@ -158,27 +160,21 @@ def _bus(target: Target) -> Iterator[Diagnosis]:
         yield ok("bus", f"{target.event_bus}, {counted(len(rules), 'rule')} enabled")
 
 
-def _waiting(target: Target, url: str) -> tuple[int, int]:
-    """Return how many messages of a queue are available, and how many are in flight or delayed."""
-    wanted = [f"ApproximateNumberOfMessages{which}" for which in ("", "NotVisible", "Delayed")]
-    found = target.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=wanted)["Attributes"]
-    untouched, taken, delayed = (int(found.get(name, "0")) for name in wanted)
-    return untouched, taken + delayed
-
-
 def _inbox(target: Target) -> Iterator[Diagnosis]:
-    untouched, tried = _waiting(target, target.inbox_queue_url)
-    tried += sum(_waiting(target, target.waiting_queue_url))
-    said = f"{untouched:,} waiting, {tried:,} at work or waiting for their ground"
-    if untouched > BACKLOG:
+    queues = Queues(target.client("sqs"))
+    inbox, waiting = (queues.waiting(url) for url in (target.inbox_queue_url, target.waiting_queue_url))
+    tried = inbox.under_way + waiting.waiting + waiting.under_way
+    said = f"{inbox.waiting:,} waiting, {tried:,} at work or waiting for their ground"
+    if inbox.waiting > BACKLOG:
         yield look("inbox", f"a backlog: {said}", logs(target, "ingest_events"))
     else:
         yield ok("inbox", said)
 
 
 def _dead_letters(target: Target) -> Iterator[Diagnosis]:
-    queues = (target.dead_letter_queue_url, target.outbox_dead_letter_queue_url, target.stream_dead_letter_queue_url)
-    parked = sum(sum(_waiting(target, url)) for url in queues)
+    urls = (target.dead_letter_queue_url, target.outbox_dead_letter_queue_url, target.stream_dead_letter_queue_url)
+    counts = map(Queues(target.client("sqs")).waiting, urls)
+    parked = sum(count.waiting + count.under_way for count in counts)
     if not parked:
         yield ok("dead letters", "none")
         return
@@ -241,6 +237,29 @@ def _bridge(target: Target) -> Iterator[Diagnosis]:
     yield from (look("streams", said, RUNBOOK_OF_STREAMS) for said in odd)
     if seen.streams and not failing and not odd:
         yield ok("streams", in_order(seen))
+
+
+def troubles(seen: BridgeView, now: datetime) -> tuple[list[str], list[str]]:
+    """Return a sentence for each stream that cannot be read, and one for whatever else is worth a look."""
+    failing = [f"{stream.name}: {stream.detail} ({stream.waiting:,} wait)" for stream in seen.streams if not stream.ok]
+    odd = [
+        f"{stream.name}: {stream.waiting:,} wait, the oldest for {stream.age_seconds(now):,.0f} s"
+        for stream in seen.streams
+        if stream.age_seconds(now) > OLD_SECONDS
+    ]
+    odd += [
+        f"{stream.name} dropped up to {stream.dropped:,} messages before they were read, at last {stream.dropped_at}"
+        for stream in seen.streams
+        if stream.dropped_at is not None and now - stream.dropped_at < DROPPED_FOR
+    ]
+    return failing, [*odd, *seen.warnings]
+
+
+def in_order(seen: BridgeView) -> str:
+    """Return what there is to say when all is well; a subject without a stream may be one that nobody publishes."""
+    waiting = sum(stream.waiting for stream in seen.streams)
+    text = f"{', '.join(stream.name for stream in seen.streams)}: all read, {waiting:,} wait"
+    return f"{text}; no stream takes {', '.join(seen.unowned)}" if seen.unowned else text
 
 
 def _api(target: Target) -> Iterator[Diagnosis]:

@@ -30,7 +30,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "emit": (CHANGING, "emitting:emit"),
     "adjust": (CHANGING, "changes:adjust"),
     "undo": (CHANGING, "undoing:undo"),
-    "threshold": (CHANGING, "changes:threshold"),
+    "threshold": (CHANGING, "alerting:threshold"),
     "levels": (CHANGING, "alerting:levels"),
     "grace": (CHANGING, "alerting:grace"),
     "freeze": (CHANGING, "freezing:freeze"),

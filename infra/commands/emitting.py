@@ -12,15 +12,13 @@ from rich.progress import Progress
 from chalicelib.contracts.inbound.events import INBOUND
 from chalicelib.domain.ids import TransactionId
 from infra.commands.channels import IN_FLIGHT, Channel, Via, opened
-from infra.commands.effects import FAULTS_SHOWN, Result, await_effects, say_effects, say_ignored, say_left_out
+from infra.commands.effects import FAULTS_SHOWN, Result, await_effects, facts, say_effects, say_ignored, say_left_out
 from infra.commands.effects import as_json as effects_as_json
 from infra.commands.events import NotAnEventError, Outgoing, event_type_named, made, payload_of, read_file
-from infra.commands.facts import facts
 from infra.commands.ledger import TargetLedger
 from infra.commands.options import AsJson, Profile, Stage
-from infra.commands.output import FOUND, print_json, progress_bar, say, unable
+from infra.commands.output import FOUND, counted, print_json, progress_bar, say, unable
 from infra.commands.repeating import name_again, repeatable
-from infra.commands.status import counted
 from infra.commands.target import Target, find
 from infra.commands.webhooks import SecretFile, ShopDomain, Signing, Topic, WebhookOf, emit_webhook
 

@@ -16,11 +16,9 @@ from chalicelib.contracts.decoding import read_object
 from chalicelib.contracts.inbound.events import INBOUND, read_event
 from chalicelib.contracts.inbound.payloads import Ignored, Terms
 from chalicelib.domain.errors import Rejected
-from chalicelib.domain.ids import Instant
 from chalicelib.domain.movements import Movement
 from chalicelib.domain.orders import Policy
-from infra.commands.files import unread
-from infra.commands.output import refused, unable
+from infra.commands.output import refused, unable, unread
 from infra.commands.times import now
 
 TERMS = Terms(trial_credits=0, policy=Policy())
@@ -44,7 +42,7 @@ class Outgoing:
     event_type: str
     body: str
     detail: str
-    movements: tuple[Movement, ...]
+    movements: tuple[Movement, ...] = ()
     ignored: tuple[Ignored, ...] = ()
     left_out: tuple[str, ...] = ()
 
@@ -91,25 +89,16 @@ def payload_of(fields: Sequence[str], payload: str | None) -> dict[str, Any]:
     return found
 
 
-def made(
-    event_type: str,
-    payload: Mapping[str, Any],
-    *,
-    checked: bool,
-    event_id: str | None = None,
-    happened: Instant | None = None,
-) -> Outgoing:
-    """Return an event of this payload in an envelope of its own; an unchecked one may be poison.
-
-    Without `event_id` it has a new one, without `happened` the present time.
+def made(event_type: str, payload: Mapping[str, Any], *, checked: bool) -> Outgoing:
+    """Return an event of this payload in an envelope of its own, of the present time; an unchecked one may be poison.
 
     Ends the command where the service would park it.
     """
     envelope = {
-        "event_id": event_id or str(uuid4()),
+        "event_id": str(uuid4()),
         "event_type": event_type,
         "correlation_id": f"cli-{uuid4().hex[:12]}",
-        "timestamp": happened or now(),
+        "timestamp": now(),
         "payload": payload,
     }
     try:
@@ -142,20 +131,17 @@ def _opened(path: Path) -> IO[str]:
 def _outgoing(body: str, *, checked: bool) -> Outgoing:
     try:
         event = read_event(body, TERMS, now=datetime.now(UTC))
-        event_type, movements, ignored = event.event_type, event.movements, event.ignored
-        left_out = tuple(unread_fields(json.loads(body), event.dropped))
     except Rejected as error:
         if checked:
             raise NotAnEventError(error.message) from None
-        event_type, movements, ignored = _type_of(body), (), ()
-        left_out = ()
+        return Outgoing(event_type=_type_of(body), body=body, detail=_detail(body))
     return Outgoing(
-        event_type=event_type,
+        event_type=event.event_type,
         body=body,
         detail=_detail(body),
-        movements=movements,
-        ignored=ignored,
-        left_out=left_out,
+        movements=event.movements,
+        ignored=event.ignored,
+        left_out=tuple(unread_fields(json.loads(body), event.dropped)),
     )
 
 

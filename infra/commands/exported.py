@@ -21,7 +21,7 @@ from chalicelib.contracts.api import tables
 from chalicelib.contracts.api.answers import Transaction
 from chalicelib.domain.ids import MerchantId
 from infra.commands import parquet
-from infra.commands.files import why_not
+from infra.commands.output import why_not
 
 FORMAT = "credits-export-2"
 OLDER_FORMAT = "credits-export-1"
@@ -128,12 +128,7 @@ class Writer(AbstractContextManager["Writer"]):
             raise NotAnExportError(f"{self._path} is shorter than {heads.name} says: remove both.")
         self.done, self.complete = list(parts), ending is not None
         # A cut line belongs to a part that is written again.
-        whole = [
-            json_line(said),
-            *(json_line(asdict(part)) for part in parts),
-            *([json_line(ending)] if ending else []),
-        ]
-        _replace(heads, "".join(whole))
+        _replace(heads, said, parts, ending)
 
     def _write(self, text: str) -> None:
         content = text.encode()
@@ -148,8 +143,7 @@ class Writer(AbstractContextManager["Writer"]):
 
 def write_heads(path: Path, said: Mapping[str, Any], parts: Sequence[Head], *, sha256: str) -> None:
     """Write the heads of a finished file at once."""
-    lines = [json_line(said), *(json_line(asdict(part)) for part in parts), json_line(_ending(parts, sha256))]
-    _replace(path, "".join(lines))
+    _replace(path, said, parts, _ending(parts, sha256))
 
 
 def heads_of(path: Path) -> Path:
@@ -303,7 +297,7 @@ def _ending(parts: Sequence[Head], sha256: str) -> dict[str, Any]:
     return {"complete": True, "parts": len(parts), "sha256": sha256}
 
 
-def _replace(path: Path, text: str) -> None:
+def _replace(path: Path, said: Mapping[str, Any], parts: Sequence[Head], ending: Mapping[str, Any] | None) -> None:
     unfinished = path.with_name(f".{path.name}-unfinished")
-    unfinished.write_text(text)
+    unfinished.write_text("".join(map(json_line, [said, *map(asdict, parts), *([ending] if ending else [])])))
     unfinished.replace(path)

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -19,23 +20,12 @@ from chalicelib.domain.ledger import Account
 from chalicelib.domain.transactions import Transaction
 from chalicelib.ports import Snapshot
 from infra.commands import parquet
-from infra.commands.exported import (
-    Form,
-    NotAnExportError,
-    Writer,
-    heads_of,
-    read_heads,
-    rows,
-    sha256_of,
-    write_heads,
-)
+from infra.commands.exported import Form, NotAnExportError, Writer, heads_of, read_heads, rows, sha256_of, write_heads
 from infra.commands.failures import sentence
-from infra.commands.files import check_writable
 from infra.commands.ledger import TargetLedger, no_account, reader_of
 from infra.commands.options import AsJson, MerchantOptions, OfMonth, Profile, Since, Stage, Until, period
-from infra.commands.output import aside, print_json, progress_bar, refused, say, unable
+from infra.commands.output import aside, check_writable, counted, print_json, progress_bar, refused, say, unable
 from infra.commands.repeating import AWS_ERRORS, repeatable
-from infra.commands.status import counted
 from infra.commands.target import Target, find
 from infra.recovery.everybody import account_pages
 
@@ -58,8 +48,7 @@ def export(
     merchants: MerchantOptions = None,
     everybody: Annotated[bool, typer.Option("--all", help="All merchants, one after another.")] = False,
     form: Annotated[
-        Form | None,
-        typer.Option("--format", help="By default, that of the file's ending, else csv."),
+        Form | None, typer.Option("--format", help="By default, that of the file's ending, else csv.")
     ] = None,
     since: Since = None,
     until: Until = None,
@@ -82,11 +71,7 @@ def export(
         parquet.pyarrow()
     first, last = period(since, until, month)
     target = find(stage, profile)
-    wanted = _Wanted(
-        merchants=tuple(dict.fromkeys(map(MerchantId, merchants or ()))),
-        since=first,
-        until=last,
-    )
+    wanted = _Wanted(merchants=tuple(dict.fromkeys(map(MerchantId, merchants or ()))), since=first, until=last)
     place.check(target)
     _require_accounts(target, wanted)
     with repeatable(context):
@@ -254,13 +239,8 @@ def _parts(
 ) -> Iterator[Sequence[answers.Transaction]]:
     """Yield the account's transactions that are not in the file, oldest first, a part at a time."""
     lowest, highest = TargetLedger(target).span(account, wanted.since, wanted.until)
-    some: list[answers.Transaction] = []
-    for transaction in _transactions(target, account, max(lowest, (done or 0) + 1), highest):
-        some.append(answers.Transaction.of(transaction))
-        if len(some) == ROWS_OF_A_PART:
-            yield some
-            some = []
-    if some:
+    rows_left = map(answers.Transaction.of, _transactions(target, account, max(lowest, (done or 0) + 1), highest))
+    while some := list(islice(rows_left, ROWS_OF_A_PART)):
         yield some
 
 

@@ -17,8 +17,7 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from chalicelib.domain.errors import CreditsError, RetryLater
-from infra.commands.files import why_not
-from infra.commands.output import DETAILS, FOR_PROGRAMS, refused, unable
+from infra.commands.output import DETAILS, FOR_PROGRAMS, refused, unable, why_not
 from infra.commands.repeating import AWS_ERRORS, WORDS
 
 _LIBRARY_WORDS: Final = (

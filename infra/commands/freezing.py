@@ -1,7 +1,6 @@
 """`credits freeze` and `unfreeze`: switch a merchant's plugin off whatever its balance, and end that."""
 
 from typing import Annotated, Any
-from uuid import uuid4
 
 import typer
 
@@ -9,12 +8,11 @@ from chalicelib.contracts.api.sentences import frozen_sentence
 from chalicelib.contracts.inbound.admin_requests import POSTED
 from chalicelib.domain.due import as_of
 from chalicelib.domain.ids import MerchantId
-from infra.commands.changes import functions, name_id
+from infra.commands.changes import functions, repeatable_by_id
 from infra.commands.ledger import TargetLedger
 from infra.commands.noting import responsible
 from infra.commands.options import Admin, AsJson, Merchant, Profile, Stage, Yes, confirm
 from infra.commands.output import print_json, say
-from infra.commands.repeating import repeatable
 from infra.commands.target import Target, find
 from infra.commands.times import now, shown
 
@@ -27,8 +25,7 @@ def freeze(
     *,
     reason: Annotated[str, typer.Option(help="Why, for whoever asks later.")],
     until: Annotated[
-        str | None,
-        typer.Option(metavar="TIME", help="When it ends, UTC: 2026-12-24 or 2026-12-24T18:00:00Z."),
+        str | None, typer.Option(metavar="TIME", help="When it ends, UTC: 2026-12-24 or 2026-12-24T18:00:00Z.")
     ] = None,
     freeze_id: Id = None,
     admin: Admin = None,
@@ -76,13 +73,10 @@ def _send(
 ) -> None:
     found = TargetLedger(target).account_or_refuse(MerchantId(merchant))
     plugin = "on" if as_of(found, now()).enabled else "off"
-    key = freeze_id or f"cli-{uuid4().hex[:12]}"
     word = "frozen" if asked["freeze"] else "unfrozen"
     confirm(target, f"the account will be {word}; its plugin is {plugin}.", yes=yes)
-    if freeze_id is None:
-        name_id(key, as_json=as_json)
-    whose = {"merchant_id": merchant, "admin_id": responsible(admin), "adjustment_id": key}
-    with repeatable(context, *(() if freeze_id else ("--id", key))):
+    with repeatable_by_id(context, freeze_id, as_json=as_json) as key:
+        whose = {"merchant_id": merchant, "admin_id": responsible(admin), "adjustment_id": key}
         answered = functions(target).freeze({**asked, **whose})
     _show(key, answered, as_json=as_json)
 

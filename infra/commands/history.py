@@ -43,8 +43,7 @@ def history(
     merchant: Merchant,
     *,
     limit: Annotated[
-        int | None,
-        typer.Option(min=1, help=f"How many, the newest first: by default {SHOWN}, with --csv all."),
+        int | None, typer.Option(min=1, help=f"How many, the newest first: by default {SHOWN}, with --csv all.")
     ] = None,
     before: Annotated[int | None, typer.Option(min=2, help="Only those before this sequence: the next page.")] = None,
     since: Since = None,

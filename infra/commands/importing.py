@@ -15,9 +15,8 @@ from infra.commands.ledger import ledger_of
 from infra.commands.old_tables import OldTables
 from infra.commands.openings import Opened, Openings, standing
 from infra.commands.options import AsJson, DryRun, Profile, Stage, Yes, confirm
-from infra.commands.output import FOUND, print_json, progress_bar, refused, say
+from infra.commands.output import FOUND, counted, print_json, progress_bar, refused, say
 from infra.commands.repeating import repeatable
-from infra.commands.status import counted
 from infra.commands.target import Target, find, settings_of
 from infra.commands.times import now
 

@@ -19,9 +19,8 @@ from infra.commands.letter_lines import NOT_FOUND, none_like, outcome, print_gro
 from infra.commands.naming import names_of
 from infra.commands.noting import Trail, responsible
 from infra.commands.options import Admin, AsJson, InLocalTime, MerchantOption, Profile, Stage, Yes, confirm
-from infra.commands.output import FOUND, print_json, print_list, print_text, refused, say, say_beside, unable
+from infra.commands.output import FOUND, counted, print_json, print_list, print_text, refused, say, say_beside, unable
 from infra.commands.repeating import repeatable
-from infra.commands.status import counted
 from infra.commands.target import Target, find, settings_of
 from infra.commands.times import now, shown
 
@@ -45,10 +44,7 @@ LetterId = Annotated[str, typer.Argument(metavar="ID", help="The dead letter's i
 def listing(
     text: Annotated[
         str | None,
-        typer.Argument(
-            metavar="[TEXT]",
-            help="Only letters whose message has this text, such as an order's number.",
-        ),
+        typer.Argument(metavar="[TEXT]", help="Only letters whose message has this text, such as an order's number."),
     ] = None,
     *,
     code: Code = None,

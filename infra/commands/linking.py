@@ -28,8 +28,7 @@ Of = Annotated[str | None, typer.Option("--of", help="List what is linked to thi
 
 def link(
     name: Annotated[
-        str | None,
-        typer.Argument(help="teegeist.myshopify.com or stripe:cus_1; without it, all links."),
+        str | None, typer.Argument(help="teegeist.myshopify.com or stripe:cus_1; without it, all links.")
     ] = None,
     merchant: OneMerchant = None,
     *,

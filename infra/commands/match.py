@@ -22,12 +22,10 @@ from chalicelib.domain.source_orders import BadRow, Difference, DifferenceKind, 
 from chalicelib.domain.transactions import Transaction
 from chalicelib.usecases.matching import Matching, around
 from infra.commands import letters
-from infra.commands.files import check_writable
 from infra.commands.ledger import TargetLedger, reader_of
 from infra.commands.options import AsJson, MerchantOption, Profile, Stage, Yes, confirm
-from infra.commands.output import FOUND, print_json, progress_bar, refused, say, unable
+from infra.commands.output import FOUND, check_writable, counted, print_json, progress_bar, refused, say, unable
 from infra.commands.repeating import repeatable
-from infra.commands.status import counted
 from infra.commands.target import Target, find
 
 SHOWN_MAX = 20

@@ -39,8 +39,7 @@ class Plugin(StrEnum):
 
 
 Days = Annotated[
-    int | None,
-    typer.Option(min=0, max=DAYS_MAX, help="Only low ones whose credits last at most so many whole days."),
+    int | None, typer.Option(min=0, max=DAYS_MAX, help="Only low ones whose credits last at most so many whole days.")
 ]
 
 

@@ -11,9 +11,8 @@ from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.walk import Walk
 from infra.commands.ledger import no_account, reader_of
 from infra.commands.options import AsJson, Profile, SomeMerchants, Stage
-from infra.commands.output import FOUND, aside, print_json, say
+from infra.commands.output import FOUND, aside, counted, print_json, say
 from infra.commands.repeating import repeatable
-from infra.commands.status import counted
 from infra.commands.target import find
 from infra.recovery.everybody import with_accounts
 
@@ -67,8 +66,7 @@ def _tell(counts: dict[str, int], broken: list[str], *, as_json: bool) -> None:
     else:
         for merchant in broken:
             say(
-                f"{merchant}: its transactions are not consistent. `credits verify {merchant}` shows more.",
-                style="red",
+                f"{merchant}: its transactions are not consistent. `credits verify {merchant}` shows more.", style="red"
             )
         say(f"{_walked(counts)}: {counted(counts['ends'], 'day')} written.", style=None if broken else "green")
     if broken:

@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.fold import ITEMS_MAX, fold
@@ -18,7 +19,7 @@ from chalicelib.domain.names import Guard
 from chalicelib.domain.transactions import Transaction
 from chalicelib.ports import Committed, Known, LedgerStore, Refused
 from infra.commands.old_tables import OldAccount
-from infra.commands.status import counted
+from infra.commands.output import counted
 
 BESIDE_THE_OPENING = ITEMS_MAX - 2
 """Keys in the write of the account and its transaction."""
@@ -40,24 +41,14 @@ class Opened:
 
 def standing(store: LedgerStore, accounts: Iterable[OldAccount]) -> Iterator[tuple[OldAccount, bool, str | None]]:
     """Yield each old account, whether an import has opened it before, and what is in the way of importing it."""
-    some: list[OldAccount] = []
-    for account in accounts:
-        some.append(account)
-        if len(some) == READ_AT_ONCE:
-            yield from _standing(store, some)
-            some = []
-    yield from _standing(store, some)
-
-
-def _standing(store: LedgerStore, accounts: Sequence[OldAccount]) -> Iterator[tuple[OldAccount, bool, str | None]]:
-    if not accounts:
-        return
-    ids = [opening_id(account.merchant_id) for account in accounts]
-    known = store.read([account.merchant_id for account in accounts], ids)
-    for account, own_id in zip(accounts, ids, strict=True):
-        known.require(account.merchant_id, own_id)
-        transaction = known.transactions.get(own_id)
-        yield account, _is_opening(transaction, account), _in_the_way(known, transaction, account)
+    rest = iter(accounts)
+    while some := list(islice(rest, READ_AT_ONCE)):
+        ids = [opening_id(account.merchant_id) for account in some]
+        known = store.read([account.merchant_id for account in some], ids)
+        for account, own_id in zip(some, ids, strict=True):
+            known.require(account.merchant_id, own_id)
+            transaction = known.transactions.get(own_id)
+            yield account, _is_opening(transaction, account), _in_the_way(known, transaction, account)
 
 
 def opening_id(merchant_id: MerchantId) -> TransactionId:
@@ -146,12 +137,7 @@ class Openings:
             other_keys=tuple(guard.key for guard in guards),
         )
         decided = fold(
-            account.merchant_id,
-            None,
-            [movement],
-            stored={},
-            default_threshold=self._default_threshold,
-            now=self._now(),
+            account.merchant_id, None, [movement], stored={}, default_threshold=self._default_threshold, now=self._now()
         )
         assert decided.commit is not None, "nothing is known that could be in the way"
         return decided.commit
@@ -179,9 +165,9 @@ def _is_opening(transaction: Transaction | None, account: OldAccount) -> bool:
 
 
 def _in_the_way(known: Known, transaction: Transaction | None, account: OldAccount) -> str | None:
+    if _is_opening(transaction, account):
+        return None
     if transaction is not None and transaction.kind is Kind.OPENING:
-        if transaction.requested == account.balance:
-            return None
         return f"an import opened it with {counted(transaction.requested)}, this file says {account.balance}"
     if transaction is not None or account.merchant_id in known.accounts:
         return "it has an account already, opened by an event: nothing is added to it"

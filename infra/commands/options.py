@@ -55,8 +55,7 @@ def _month(text: str) -> Month:
 
 
 OfMonth = Annotated[
-    str | None,
-    typer.Option("--month", parser=_month, metavar="MONTH", help="Of this month, UTC: 2026-11."),
+    str | None, typer.Option("--month", parser=_month, metavar="MONTH", help="Of this month, UTC: 2026-11.")
 ]
 
 
@@ -94,27 +93,18 @@ def _merchants(context: typer.Context, texts: list[str] | None) -> list[str] | N
 BY_NAME = "id, its name, or its shop's domain"
 Merchant = Annotated[str, typer.Argument(metavar="MERCHANT", help=f"The merchant's {BY_NAME}.", callback=one_merchant)]
 OneMerchant = Annotated[
-    str | None,
-    typer.Argument(metavar="[MERCHANT]", help=f"A merchant's {BY_NAME}.", callback=one_merchant),
+    str | None, typer.Argument(metavar="[MERCHANT]", help=f"A merchant's {BY_NAME}.", callback=one_merchant)
 ]
 SomeMerchants = Annotated[
     list[str] | None,
-    typer.Argument(
-        metavar="[MERCHANT]...",
-        help=f"Each one's {BY_NAME}; all, without any.",
-        callback=_merchants,
-    ),
+    typer.Argument(metavar="[MERCHANT]...", help=f"Each one's {BY_NAME}; all, without any.", callback=_merchants),
 ]
 MerchantOption = Annotated[
-    str | None,
-    typer.Option(metavar="MERCHANT", help=f"A merchant's {BY_NAME}.", callback=one_merchant),
+    str | None, typer.Option(metavar="MERCHANT", help=f"A merchant's {BY_NAME}.", callback=one_merchant)
 ]
 MerchantOptions = Annotated[
     list[str] | None,
     typer.Option(
-        "--merchant",
-        metavar="MERCHANT",
-        help=f"A merchant's {BY_NAME}; may be repeated.",
-        callback=_merchants,
+        "--merchant", metavar="MERCHANT", help=f"A merchant's {BY_NAME}; may be repeated.", callback=_merchants
     ),
 ]

@@ -1,14 +1,16 @@
-"""What a person or a program reads of a command, and how the command ends (contract, section 9).
+"""What a person or a program reads of a command, how the command ends, and what it says of files (contract, section 9).
 
 What is printed was partly written by whoever sends events. A terminal obeys some characters, moves its cursor or turns
 the direction of a line: all that is printed here as text passes `visible`, JSON escapes the same characters as JSON.
 """
 
+import gzip
 import json
 import re
 import unicodedata
 from collections.abc import Mapping
 from contextvars import ContextVar
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 from uuid import uuid4
@@ -153,6 +155,33 @@ def _is_harmless(sign: str) -> bool:
 
 def _escape(sign: str) -> str:
     return sign.encode("unicode_escape").decode()
+
+
+def counted(number: int, noun: str = "credit") -> str:
+    """Return a number of credits, or of what `noun` names, in words: "1 credit", "1,200 merchants"."""
+    return f"1 {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def why_not(error: Exception) -> str:
+    """Return in words why a file cannot be read or written."""
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not text in UTF-8"
+    if isinstance(error, (gzip.BadGzipFile, EOFError)):
+        return "it is not a complete gzip file"
+    return (getattr(error, "strerror", None) or "the system does not allow it").lower()
+
+
+def unread(path: Path, error: Exception) -> typer.Exit:
+    """Say that a file cannot be read, and why; return the exit to raise."""
+    return unable(f"{path} cannot be read: {why_not(error)}.")
+
+
+def check_writable(path: Path) -> None:
+    """End the command where a file cannot be there: its folder is missing, or it is a folder itself."""
+    if path.is_dir():
+        raise unable(f"{path} is a folder: name a file in it.")
+    if not path.parent.is_dir():
+        raise unable(f"There is no folder {path.parent}.")
 
 
 def progress_bar(*columns: ProgressColumn, visible: bool, transient: bool = False) -> Progress:

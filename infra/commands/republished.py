@@ -1,10 +1,10 @@
 """The result of `credits republish`, for a person or a program."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from chalicelib.domain.ids import MerchantId
-from infra.commands.output import print_json, say
-from infra.commands.status import counted
+from infra.commands.output import counted, print_json, say
 
 
 @dataclass(slots=True)
@@ -16,7 +16,7 @@ class Republished:
     """
 
     transactions: int = 0
-    published: dict[str, int] = field(default_factory=dict)
+    published: Counter[str] = field(default_factory=Counter)
     refused: int = 0
     doubtful: list[str] = field(default_factory=list)
     recounted: int = 0
@@ -60,7 +60,6 @@ def report(outcome: Republished, *, dry_run: bool, as_json: bool) -> None:
         say(f"{outcome.missing} fewer than the dead letter points to: it stays parked.", style="red")
     if outcome.recounted:
         say(f"{counted(outcome.recounted, 'account')} counted again.")
-    total = sum(outcome.published.values())
     verb = "would be published" if dry_run else "published"
-    events = counted(total - outcome.refused, "event")
+    events = counted(outcome.published.total() - outcome.refused, "event")
     say(f"{counted(outcome.transactions, 'transaction')}, {events} {verb}, {outcome.refused} refused.")

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import islice
 from typing import Annotated
 
 import typer
@@ -92,12 +93,7 @@ def republish(
             found = _one(target, reader, TransactionId(transaction))
             _publish(_events([found], only, outcome), outcome, bus)
         else:
-            wanted = _Wanted(
-                merchant=MerchantId(merchant) if merchant else None,
-                since=first,
-                until=last,
-                only=only,
-            )
+            wanted = _Wanted(merchant=MerchantId(merchant) if merchant else None, since=first, until=last, only=only)
             _publish(_all_events(reader, wanted, outcome), outcome, bus)
     report(outcome, dry_run=dry_run, as_json=as_json)
     if not outcome.whole:
@@ -255,12 +251,6 @@ def _one(
 
 
 def _publish(events: Iterator[PublishedEvent], outcome: Republished, bus: EventBridgeBus | None) -> None:
-    waiting: list[PublishedEvent] = []
-    for event in events:
-        outcome.published[event.event_type] = outcome.published.get(event.event_type, 0) + 1
-        waiting.append(event)
-        if len(waiting) == EVENTS_AT_ONCE:
-            outcome.refused += len(bus.publish(waiting)) if bus else 0
-            waiting.clear()
-    if bus and waiting:
-        outcome.refused += len(bus.publish(waiting))
+    while some := list(islice(events, EVENTS_AT_ONCE)):
+        outcome.published.update(event.event_type for event in some)
+        outcome.refused += len(bus.publish(some)) if bus else 0

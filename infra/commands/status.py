@@ -15,7 +15,7 @@ from chalicelib.usecases.explaining import excerpt_of
 from infra.commands import api
 from infra.commands.ledger import TargetLedger
 from infra.commands.options import AsJson, InLocalTime, Merchant, Profile, Stage
-from infra.commands.output import FOUND, print_json, say, say_beside, unable
+from infra.commands.output import FOUND, counted, print_json, say, say_beside, unable
 from infra.commands.target import find
 from infra.commands.times import now, shown, zone
 
@@ -119,11 +119,6 @@ def why(
         print_json(story.model_dump(mode="json"))
     else:
         _tell(story, local=local)
-
-
-def counted(number: int, noun: str = "credit") -> str:
-    """Return a number of credits, or of what `noun` names, in words: "1 credit", "1,200 merchants"."""
-    return f"1 {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _tell(story: Story, *, local: bool) -> None:

@@ -92,26 +92,17 @@ def _deployed(stage: str, profile: str | None) -> Target:
         raise unable(f"{error}. `aws configure list-profiles` names those that there are.") from None
     if session.region_name is None:
         raise unable(f"No region for stage {stage}: set AWS_REGION, or the region of the profile.")
-    outputs = _outputs(session, stage)
-    missing = [output for output in ("ApiUrl", *PARTS.values()) if output not in outputs]
-    if missing:
-        raise unable(f"The stack {stack_name(stage)} lacks the outputs {', '.join(missing)}: deploy this release.")
-    return Target(
-        stage=stage,
-        api_url=outputs["ApiUrl"],
-        **parts(outputs),
-        functions=function_names(outputs),
-        session=session,
-    )
-
-
-def _outputs(session: boto3.Session, stage: str) -> dict[str, str]:
     name = stack_name(stage)
-    cloudformation = session.client("cloudformation", config=Config(connect_timeout=CONNECT_SECONDS))
-    stack = described(cloudformation, name)
+    stack = described(session.client("cloudformation", config=Config(connect_timeout=CONNECT_SECONDS)), name)
     if stack is None:
         raise unable(
             f"There is no stack {name} in {session.region_name}: `make deploy STAGE={stage}` makes it, "
             "AWS_REGION names another region."
         )
-    return outputs_of(stack)
+    outputs = outputs_of(stack)
+    missing = [output for output in ("ApiUrl", *PARTS.values()) if output not in outputs]
+    if missing:
+        raise unable(f"The stack {name} lacks the outputs {', '.join(missing)}: deploy this release.")
+    return Target(
+        stage=stage, api_url=outputs["ApiUrl"], **parts(outputs), functions=function_names(outputs), session=session
+    )

@@ -15,8 +15,7 @@ from infra.commands.changes import ConfirmedBy, One, adjust_one
 from infra.commands.ledger import TargetLedger
 from infra.commands.noting import responsible
 from infra.commands.options import Admin, AsJson, DryRun, Profile, Stage, Yes
-from infra.commands.output import refused
-from infra.commands.status import counted
+from infra.commands.output import counted, refused
 from infra.commands.target import find
 
 ADJUSTMENTS = frozenset({Kind.MANUAL_ADDED, Kind.MANUAL_REMOVED})
@@ -25,8 +24,7 @@ ADJUSTMENTS = frozenset({Kind.MANUAL_ADDED, Kind.MANUAL_REMOVED})
 def undo(
     context: typer.Context,
     transaction: Annotated[
-        str,
-        typer.Argument(metavar="TRANSACTION", help="The adjustment's transaction, as `adjust` prints it."),
+        str, typer.Argument(metavar="TRANSACTION", help="The adjustment's transaction, as `adjust` prints it.")
     ],
     *,
     partly: Annotated[bool, typer.Option("--partly", help="Take back what is left, if some is spent.")] = False,

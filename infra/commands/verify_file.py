@@ -8,9 +8,8 @@ from typing import Any
 import typer
 
 from infra.commands.exported import Form, NotAnExportError, heads_of, read_heads, rows, sha256_of
-from infra.commands.output import FOUND, print_json, refused, say, unable
+from infra.commands.output import FOUND, counted, print_json, refused, say, unable
 from infra.commands.proving import Prover, Wrong
-from infra.commands.status import counted
 
 SHOWN_MAX = 20
 """Most findings that are printed; JSON has up to `KEPT_MAX`."""

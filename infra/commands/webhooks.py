@@ -22,13 +22,11 @@ from chalicelib.domain.errors import Rejected
 from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.links import LinkKind, merchant_of_name
 from chalicelib.usecases.linking import Linking, WebhookNames
-from infra.commands.api import Answer, ApiSilentError, post
-from infra.commands.effects import Result, as_json, await_effects, say_effects, say_ignored, say_left_out
+from infra.commands.api import Answer, ApiSilentError, ask
+from infra.commands.effects import Result, as_json, await_effects, facts, say_effects, say_ignored, say_left_out
 from infra.commands.events import TERMS, unread_fields
-from infra.commands.facts import facts
-from infra.commands.files import unread
 from infra.commands.ledger import TargetLedger
-from infra.commands.output import FOUND, print_json, refused, say, unable
+from infra.commands.output import FOUND, print_json, refused, say, unable, unread
 from infra.commands.repeating import name_again, repeatable
 from infra.commands.target import Target, settings_of
 from infra.commands.times import now
@@ -208,7 +206,7 @@ def _merchant(target: Target, webhook: Webhook, *, opens: bool) -> MerchantId | 
 def _answer(target: Target, signing: Signing, body: bytes, secret: str) -> Answer:
     headers = {**signing.headers, **signed(signing.source, body, secret, datetime.now(UTC))}
     try:
-        return post(target, f"/api/v1/webhooks/{signing.source}", body, headers)
+        return ask(target, f"/api/v1/webhooks/{signing.source}", body, headers)
     except ApiSilentError as error:
         raise unable(f"{error} `credits doctor` looks for the cause.") from error
 

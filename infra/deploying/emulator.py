@@ -53,12 +53,7 @@ def package_directory(stage: str) -> Path:
 
 
 def deploy(
-    endpoint_url: str,
-    stage: str,
-    stack_name: str,
-    parameters: Mapping[str, str],
-    *,
-    package: Path | None = None,
+    endpoint_url: str, stage: str, stack_name: str, parameters: Mapping[str, str], *, package: Path | None = None
 ) -> dict[str, str]:
     """Create the stack, or update it to the package of `stage`, and return its outputs by name.
 
@@ -100,13 +95,11 @@ def api_address(endpoint_url: str, stage: str, outputs: Mapping[str, str]) -> st
 
 def parsed(template: Path) -> Mapping[str, Any]:
     """Return a template's content, which is parsed once for each text: that takes half a second."""
-    return _parsed(template.read_text())
-
-
-@lru_cache(maxsize=4)
-def _parsed(text: str) -> Mapping[str, Any]:
-    content: Mapping[str, Any] = yaml_parse(text)
+    content: Mapping[str, Any] = _parsed(template.read_text())
     return content
+
+
+_parsed = lru_cache(maxsize=4)(yaml_parse)
 
 
 def public_api_address(endpoint_url: str, outputs: Mapping[str, str]) -> str:

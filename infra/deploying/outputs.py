@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -10,22 +10,6 @@ from botocore.exceptions import ClientError
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cloudformation.type_defs import StackTypeDef
-
-PARTS = {
-    "credits_table": "CreditsTableName",
-    "transactions_table": "TransactionsTableName",
-    "figures_table": "FiguresTableName",
-    "links_table": "LinksTableName",
-    "desk_table": "DeskTableName",
-    "event_bus": "EventBusName",
-    "inbox_queue_url": "InboxQueueUrl",
-    "waiting_queue_url": "WaitingQueueUrl",
-    "dead_letter_queue_url": "DeadLetterQueueUrl",
-    "outbox_queue_url": "OutboxQueueUrl",
-    "outbox_dead_letter_queue_url": "OutboxDeadLetterQueueUrl",
-    "stream_dead_letter_queue_url": "StreamDeadLetterQueueUrl",
-}
-"""The tables, queues and the bus, by the outputs that name them."""
 
 _BETWEEN_WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
@@ -49,6 +33,14 @@ class Deployed:
     outbox_dead_letter_queue_url: str
     stream_dead_letter_queue_url: str
     functions: Mapping[str, str]
+
+
+PARTS = {
+    field.name: field.name.title().replace("_", "") + ("" if field.name.endswith("_url") else "Name")
+    for field in fields(Deployed)
+    if field.name.endswith(("_table", "_bus", "_queue_url"))
+}
+"""The outputs that name the tables, queues and the bus, such as `CreditsTableName` and `InboxQueueUrl`."""
 
 
 def described(cloudformation: "CloudFormationClient", name: str) -> "StackTypeDef | None":

@@ -107,11 +107,7 @@ def declared_parameters(template: Path) -> AbstractSet[str]:
 
 
 def choose_parameters(
-    declared: AbstractSet[str],
-    caller: Mapping[str, str],
-    own: Mapping[str, str],
-    *,
-    settings: Sequence[str] = SETTINGS,
+    declared: AbstractSet[str], caller: Mapping[str, str], own: Mapping[str, str], *, settings: Sequence[str] = SETTINGS
 ) -> Choice:
     """Return what to deploy with: the caller's `settings` of section 10 of the contract, and `own` ones, which win.
 

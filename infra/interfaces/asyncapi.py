@@ -132,25 +132,20 @@ def schemas() -> dict[str, Any]:
 
 
 def _channel(event_type: str) -> dict[str, Any]:
-    own = event_type in PUBLISHED
-    reference = {"event": {"$ref": f"#/components/messages/{event_type}"}}
-    if event_type in RAW_TYPES:
-        description = "NATS only: the stream that owns the subject, by the durable consumer `credit-service`."
-        return {
-            "address": event_type,
-            "messages": reference,
-            "description": description,
-            "servers": [{"$ref": "#/servers/nats"}],
-        }
-    stream = (
-        "the stream `CREDIT`" if own else "the stream that owns the subject, by the durable consumer `credit-service`"
+    stream, bus = (
+        "the stream that owns the subject, by the durable consumer `credit-service`",
+        f"any source but `{BUS}`",
     )
-    bus = f"source `{BUS}`" if own else f"any source but `{BUS}`"
+    if event_type in PUBLISHED:
+        stream, bus = "the stream `CREDIT`", f"source `{BUS}`"
+    description, servers = f"NATS: {stream}. Bus `{BUS}`: {bus}, this `detail-type`.", ["nats", "bus"]
+    if event_type in RAW_TYPES:
+        description, servers = f"NATS only: {stream}.", ["nats"]
     return {
         "address": event_type,
-        "messages": reference,
-        "description": f"NATS: {stream}. Bus `{BUS}`: {bus}, this `detail-type`.",
-        "servers": [{"$ref": "#/servers/nats"}, {"$ref": "#/servers/bus"}],
+        "messages": {"event": {"$ref": f"#/components/messages/{event_type}"}},
+        "description": description,
+        "servers": [{"$ref": f"#/servers/{server}"} for server in servers],
     }
 
 
@@ -167,17 +162,21 @@ def _operations(types: Iterable[str], action: str) -> dict[str, Any]:
 
 
 def _message(event_type: str) -> dict[str, Any]:
-    if event_type in RAW_TYPES:
-        return _webhook(event_type)
     message: dict[str, Any] = {
         "name": event_type,
         "title": event_type,
         "summary": _SAID[event_type],
         "contentType": "application/json",
-        "correlationId": {"location": "$message.payload#/correlation_id"},
-        "payload": _enveloped(event_type),
-        "examples": [{"name": "example", "payload": example(event_type)}],
     }
+    if event_type in RAW_TYPES:
+        # A webhook as it was sent, in each form that is taken.
+        examples = webhook_examples(event_type)
+        message["payload"] = forms_of(RAW_TYPES[event_type], event_type)
+    else:
+        examples = {"example": example(event_type)}
+        message["correlationId"] = {"location": "$message.payload#/correlation_id"}
+        message["payload"] = _enveloped(event_type)
+    message["examples"] = [{"name": name, "payload": payload} for name, payload in examples.items()]
     if event_type in PUBLISHED:
         message["traits"] = [{"$ref": "#/components/messageTraits/published"}]
     return message
@@ -188,18 +187,6 @@ def example(event_type: str) -> Any:
     if event_type in PUBLISHED:
         return json.loads(published(event_type).detail())
     return account_created() if event_type == "evt.account.created" else dict(example_of(event_type).body)
-
-
-def _webhook(event_type: str) -> dict[str, Any]:
-    """Return the message of a webhook as it was sent, in each form that is taken."""
-    return {
-        "name": event_type,
-        "title": event_type,
-        "summary": _SAID[event_type],
-        "contentType": "application/json",
-        "payload": forms_of(RAW_TYPES[event_type], event_type),
-        "examples": [{"name": name, "payload": payload} for name, payload in webhook_examples(event_type).items()],
-    }
 
 
 def webhook_examples(event_type: str) -> dict[str, Any]:

@@ -9,10 +9,12 @@ from chalicelib.contracts.links import Label
 from chalicelib.contracts.values import Merchant
 
 
-class StatusBatchRequest(BaseModel):
-    """The shops whose plugin statuses are asked for."""
-
+class _Request(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class StatusBatchRequest(_Request):
+    """The shops whose plugin statuses are asked for."""
 
     merchant_ids: Annotated[list[Merchant], Field(min_length=1, max_length=BATCH_MAX)]
 
@@ -29,19 +31,15 @@ class StripeEvent(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow")
 
 
-class LinkRequest(BaseModel):
+class LinkRequest(_Request):
     """The merchant to which a shop or customer belongs, and what people call it; without a label it keeps its own."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     merchant_id: Merchant
     label: Label | None = None
 
 
-class PreviewRequest(BaseModel):
+class PreviewRequest(_Request):
     """A file of adjustments, as text; `undo` asks for what would take it back."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     csv: str
     undo: bool = False

@@ -1,18 +1,14 @@
-"""Schemas with the meaning and the form of each of their members, by the words of `words`."""
+"""Schemas with the meaning and the form of each of their members, by the words of the glossary."""
 
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from infra.interfaces.words import WORDS, Word
-from infra.interfaces.words_bulk import WORDS_OF_MANY
-from infra.interfaces.words_people import WORDS_OF_PEOPLE
-from infra.interfaces.words_time import WORDS_OF_TIME
+from infra.interfaces.words import Word
+from infra.interfaces.words_more import GLOSSARY
 
 _SOURCES = re.compile(r" \((contract, |decisions? \d)[^)]*\)")
 """Where a docstring names the source of a rule, which readers of the documents do not have."""
-
-_ALL = {**WORDS, **WORDS_OF_PEOPLE, **WORDS_OF_MANY, **WORDS_OF_TIME}
 
 
 def explained(schemas: Mapping[str, Any], used: set[str] | None = None) -> dict[str, Any]:
@@ -38,11 +34,11 @@ def _explained(model: str, schema: Mapping[str, Any], used: set[str]) -> dict[st
 
 
 def _word(model: str, member: str, used: set[str]) -> Word:
-    name = next((name for name in (f"{model}.{member}", member) if name in _ALL), None)
+    name = next((name for name in (f"{model}.{member}", member) if name in GLOSSARY), None)
     if name is None:
         raise KeyError(f"{model}.{member} has no word in the glossary")
     used.add(name)
-    return _ALL[name]
+    return GLOSSARY[name]
 
 
 def _member(schema: Mapping[str, Any], word: Word) -> dict[str, Any]:

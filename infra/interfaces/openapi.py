@@ -95,8 +95,9 @@ def schemas() -> dict[str, Any]:
     )
     found = {_short(name): _renamed(schema) for name, schema in made["$defs"].items()}
     for body in (route.body for route in ROUTES if route.body is not None and route.body.members):
-        found[body.name] = _part(found[_name(body.model)], body.members, body.optional)
-        del found[_name(body.model)]
+        part = _part(found.pop(_name(body.model)), body.members, body.optional)
+        known = found.setdefault(body.name or _name(body.model), part)
+        assert known is part, f"{body.name} is the name of another schema"
     return found
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
@@ -65,7 +66,7 @@ class Body:
     """A body in JSON: its model and examples by name.
 
     `members` are those of the model that a caller gives, required and not null, and `optional` those that the
-    caller may leave out: path, key and token say the others. `name` is the schema's then.
+    caller may leave out: path, key and token say the others. `name` is the schema's then, where it is not the model's.
     """
 
     model: type[BaseModel]
@@ -93,10 +94,13 @@ class Success:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """What the document says of a route beside what the route itself declares; `view` is the name of its function."""
+    """What the document says of a route beside what the route itself declares; `view` is the name of its function.
+
+    Most routes are those of admins.
+    """
 
     view: str
-    tag: Tag
+    tag: Tag = Tag.ADMIN
     description: str = ""
     parameters: tuple[Mapping[str, Any], ...] = ()
     body: Body | None = None
@@ -141,89 +145,72 @@ def whole(minimum: int, maximum: int, **more: int) -> dict[str, Any]:
     return {"type": "integer", "minimum": minimum, "maximum": maximum, **more}
 
 
-def parameter(name: str, place: str, schema: Mapping[str, Any], description: str, **more: Any) -> dict[str, Any]:
-    """Return a parameter; one in the path is always required."""
+def _parameter(place: str, name: str, schema: Mapping[str, Any], description: str, **more: Any) -> dict[str, Any]:
     required = {"required": True} if place == "path" else {}
     return {"name": name, "in": place, "description": description, **required, "schema": dict(schema), **more}
 
 
+query, in_path, in_header = (partial(_parameter, place) for place in ("query", "path", "header"))
+"""Return a parameter with a name, a schema and a description; one in the path is always required."""
+
+
 TEXT: Mapping[str, Any] = {"type": "string"}
 UUID_SCHEMA = TypeAdapter(Merchant).json_schema()
-MERCHANT_IN_PATH = parameter(
-    "merchant_id", "path", UUID_SCHEMA, "The merchant: a UUID, with or without hyphens, in any case.", example=MERCHANT
+MERCHANT_IN_PATH = in_path(
+    "merchant_id", UUID_SCHEMA, "The merchant: a UUID, with or without hyphens, in any case.", example=MERCHANT
 )
-MERCHANT_IN_QUERY = parameter(
-    "merchant_id", "query", UUID_SCHEMA, "The merchant: a UUID.", required=True, example=MERCHANT
-)
-LIMIT = parameter("limit", "query", whole(1, LIMIT_MAX, default=LIMIT_DEFAULT), "The most rows of a page.")
-PAGE = parameter(
+MERCHANT_IN_QUERY = query("merchant_id", UUID_SCHEMA, "The merchant: a UUID.", required=True, example=MERCHANT)
+LIMIT = query("limit", whole(1, LIMIT_MAX, default=LIMIT_DEFAULT), "The most rows of a page.")
+PAGE = query(
     "page",
-    "query",
     whole(1, PAGE_MAX, default=1),
     "The page's number. Page 10,000 costs what page 1 costs. Not together with `cursor`.",
 )
-CURSOR = parameter(
+CURSOR = query(
     "cursor",
-    "query",
     {**TEXT, "pattern": "^[A-Za-z0-9_-]*$", "maxLength": 43},
     "`next_cursor` of the page before, with the same filters: signed, so one that was made or bent is refused.",
 )
 DIRECTION = {**TEXT, "enum": list(Direction)}
-OPERATION_TYPE = parameter("operation_type", "query", DIRECTION, "Only this direction.")
-TRANSACTION_TYPE = parameter("transaction_type", "query", {**TEXT, "enum": TYPES}, "Only this type.")
+OPERATION_TYPE = query("operation_type", DIRECTION, "Only this direction.")
+TRANSACTION_TYPE = query("transaction_type", {**TEXT, "enum": TYPES}, "Only this type.")
 NOTHING = {**TEXT, "maxLength": 0}
 _MOMENT = {"anyOf": [{**TEXT, "format": "date"}, {**TEXT, "format": "date-time"}, NOTHING]}
-START_DATE = parameter(
-    "start_date", "query", _MOMENT, "Recorded at or after this time; a day means its first millisecond (UTC)."
-)
-END_DATE = parameter(
-    "end_date", "query", _MOMENT, "Recorded at or before this time; a day means its last millisecond (UTC)."
-)
-AT = parameter(
+START_DATE = query("start_date", _MOMENT, "Recorded at or after this time; a day means its first millisecond (UTC).")
+END_DATE = query("end_date", _MOMENT, "Recorded at or before this time; a day means its last millisecond (UTC).")
+AT = query(
     "at",
-    "query",
     _MOMENT,
     "The balance at this time instead, after the last transaction up to it; a day means its last millisecond (UTC).",
 )
-MONTH_IN_PATH = parameter(
-    "month",
-    "path",
-    {**TEXT, "pattern": "^[0-9]{4}-(0[1-9]|1[0-2])$"},
-    "The month, in UTC.",
-    example="2026-11",
+MONTH_IN_PATH = in_path(
+    "month", {**TEXT, "pattern": "^[0-9]{4}-(0[1-9]|1[0-2])$"}, "The month, in UTC.", example="2026-11"
 )
-ACCEPT_ROWS = parameter("Accept", "header", TEXT, "`text/csv` or `application/x-ndjson` for rows alone; else JSON.")
-ACCEPT_PAGE = parameter("Accept", "header", TEXT, "`text/html` for a page that prints; else JSON.")
-REASON = parameter(
-    "reason", "query", {**TEXT, "minLength": 1, "maxLength": REASON_LENGTH_MAX}, "Why; kept with the transaction."
-)
-ORDER_ID = parameter(
+ACCEPT_ROWS = in_header("Accept", TEXT, "`text/csv` or `application/x-ndjson` for rows alone; else JSON.")
+ACCEPT_PAGE = in_header("Accept", TEXT, "`text/html` for a page that prints; else JSON.")
+REASON = query("reason", {**TEXT, "minLength": 1, "maxLength": REASON_LENGTH_MAX}, "Why; kept with the transaction.")
+ORDER_ID = query(
     "order_id",
-    "query",
     {**TEXT, "maxLength": ID_LENGTH_MAX, "pattern": "^[ -~]*$"},
     "Only the transaction of this order, found by its key with one read. `gid://shopify/Order/5` is 5.",
 )
-IDEMPOTENCY_KEY = parameter(
+IDEMPOTENCY_KEY = in_header(
     "Idempotency-Key",
-    "header",
     {**TEXT, "minLength": 1, "maxLength": IDEMPOTENCY_KEY_LENGTH_MAX, "pattern": "^[!-~]([ -~]*[!-~])?$"},
     "The adjustment's id, chosen by the caller: the same one for a repeat, a new one for a new adjustment.",
     required=True,
     example="adj-42",
 )
-IF_NONE_MATCH = parameter(
-    "If-None-Match", "header", TEXT, "The `ETag` of an answer that the caller has: 304 if it is still current."
+IF_NONE_MATCH = in_header(
+    "If-None-Match", TEXT, "The `ETag` of an answer that the caller has: 304 if it is still current."
 )
-CORRELATION_ID = parameter(
+CORRELATION_ID = in_header(
     "X-Correlation-ID",
-    "header",
     TEXT,
     "Returned in the answer and written to the logs, if it is 1 to 255 printable ASCII characters; else the request's "
     "id is.",
 )
-REQUEST_ID = parameter(
-    "X-Request-ID", "header", TEXT, "The request's id, by the same rule; without it a new one is generated."
-)
+REQUEST_ID = in_header("X-Request-ID", TEXT, "The request's id, by the same rule; without it a new one is generated.")
 DATES = (START_DATE, END_DATE)
 FILTERS = (OPERATION_TYPE, TRANSACTION_TYPE, *DATES, ORDER_ID)
 PAGES = (PAGE, LIMIT, CURSOR)

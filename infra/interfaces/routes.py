@@ -4,13 +4,9 @@ A test compares it with what is registered.
 """
 
 from infra.interfaces.operations import Route
-from infra.interfaces.routes_admin import ADMIN
-from infra.interfaces.routes_bulk import MANY
-from infra.interfaces.routes_desk import DESK
-from infra.interfaces.routes_links import LINKS
-from infra.interfaces.routes_people import PEOPLE
+from infra.interfaces.routes_admin import ADMIN, MANY
+from infra.interfaces.routes_desk import DESK, LINKS, PEOPLE
 from infra.interfaces.routes_reading import READING
-from infra.interfaces.routes_service import SERVICE
-from infra.interfaces.routes_webhooks import WEBHOOKS
+from infra.interfaces.routes_service import SERVICE, WEBHOOKS
 
 ROUTES: tuple[Route, ...] = (*READING, *ADMIN, *MANY, *LINKS, *DESK, *PEOPLE, *WEBHOOKS, *SERVICE)

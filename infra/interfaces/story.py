@@ -34,7 +34,6 @@ DRIFT_DETECTED = "evt.credits.drift_detected"
 ON_THE_WAY = timedelta(milliseconds=180)
 """How long an event takes from its source to the ledger."""
 
-_ADMIN = {"admin_id": "admin-7"}
 _TOLD: tuple[tuple[str, Mapping[str, Any]], ...] = (
     ("evt.merchant.created", {}),
     ("evt.billing.payment_succeeded", {"payment_id": "pay_8f41", "credits": 50}),
@@ -54,35 +53,13 @@ _TOLD: tuple[tuple[str, Mapping[str, Any]], ...] = (
     ),
     ("evt.subscription.renewed", {"subscription_id": "sub_12", "renewal_id": "2026-11", "credits_used": 30}),
     ("evt.order.updated", {"order_id": 5732481911, "total": "19.00", "currency": "EUR"}),
-    (
-        "evt.credits.manual_adjustment",
-        {
-            "adjustment_id": "adj-41",
-            "operation_type": "DECREASE",
-            "credits": 144,
-            "reason": "Trial misuse, ticket 4711",
-            **_ADMIN,
-        },
-    ),
-    (
-        "evt.credits.manual_adjustment",
-        {
-            "adjustment_id": "adj-42",
-            "operation_type": "INCREASE",
-            "credits": 10,
-            "reason": "Goodwill after an outage",
-            **_ADMIN,
-        },
-    ),
-    (
-        "evt.credits.manual_adjustment",
-        {
-            "adjustment_id": "adj-43",
-            "operation_type": "DECREASE",
-            "credits": 25,
-            "reason": "Contract ended",
-            **_ADMIN,
-        },
+    *(
+        ("evt.credits.manual_adjustment", {"adjustment_id": key, "operation_type": way, **moved, "admin_id": "admin-7"})
+        for key, way, moved in (
+            ("adj-41", "DECREASE", {"credits": 144, "reason": "Trial misuse, ticket 4711"}),
+            ("adj-42", "INCREASE", {"credits": 10, "reason": "Goodwill after an outage"}),
+            ("adj-43", "DECREASE", {"credits": 25, "reason": "Contract ended"}),
+        )
     ),
 )
 

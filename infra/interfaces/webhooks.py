@@ -10,12 +10,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from chalicelib.contracts.sources.signatures import (
-    SHOPIFY_HEADER,
-    STRIPE_HEADER,
-    shopify_signature,
-    stripe_signature,
-)
+from chalicelib.contracts.sources.signatures import SHOPIFY_HEADER, STRIPE_HEADER, shopify_signature, stripe_signature
 from chalicelib.domain.ids import instant
 from chalicelib.domain.links import LinkKind
 

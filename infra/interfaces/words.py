@@ -316,4 +316,4 @@ WORDS: Mapping[str, Word] = {
     "ManualAdjustment.operation_type": Word("Which way.", {"enum": list(Direction)}),
     "ManualAdjustment.reason": Word("Why; kept with the transaction."),
 }
-"""Every member of every schema. A test holds it complete, and free of what no schema has."""
+"""The most of `words_more.GLOSSARY`."""

@@ -14,7 +14,7 @@ pages.py        the page to start from (start.html), and the demo shop (demo_sho
 tables.py       the template's tables, for engines that know no CloudFormation
 description.py  stack.json: where everything is
 screen.py       the output on the terminal; examples.py has the lines to try
-connected.py    two of its shops, connected to Shopify and Stripe by webhooks; partners.py has their secrets and buses
+connected.py    two of its shops, connected to Shopify and Stripe by webhooks, and the secrets and buses of these two
 shops.py        sample traffic: which events, decided from a seed; infra/sample sends them
 dynamodb_local.py  AWS's own engine of DynamoDB, for `make second-opinion`
 """

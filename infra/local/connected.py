@@ -6,6 +6,7 @@ period's invoice, credits bought, their dispute, and the order once more. The se
 """
 
 import json
+import secrets
 import urllib.request
 import uuid
 from collections.abc import Iterator, Mapping
@@ -15,16 +16,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from chalicelib.domain.links import LinkKind
-from infra.interfaces.webhooks import (
-    ShopifyWebhook,
-    checkout,
-    dispute,
-    invoice,
-    order,
-    refund,
-    signed,
-    stripe_event,
-)
+from infra.interfaces.webhooks import ShopifyWebhook, checkout, dispute, invoice, order, refund, signed, stripe_event
 from infra.local.engines import status_of
 from infra.local.shops import NAMESPACE
 
@@ -43,9 +35,17 @@ class ConnectedShop:
     """A made-up shop that Shopify knows by its domain, and Stripe by its customer."""
 
     name: str
-    domain: str
-    customer: str
     first_order: int
+
+    @property
+    def domain(self) -> str:
+        """Return the shop's name at Shopify."""
+        return f"{self.name.lower()}.myshopify.com"
+
+    @property
+    def customer(self) -> str:
+        """Return the shop's name at Stripe."""
+        return f"cus_{self.name}"
 
     @property
     def merchant_id(self) -> str:
@@ -62,11 +62,24 @@ class ConnectedShop:
 
 
 CONNECTED: Final = (
-    ConnectedShop(name="Teegeist", domain="teegeist.myshopify.com", customer="cus_Teegeist", first_order=FIRST_ORDER),
-    ConnectedShop(
-        name="Kerzenwerk", domain="kerzenwerk.myshopify.com", customer="cus_Kerzenwerk", first_order=2 * FIRST_ORDER
-    ),
+    ConnectedShop(name="Teegeist", first_order=FIRST_ORDER),
+    ConnectedShop(name="Kerzenwerk", first_order=2 * FIRST_ORDER),
 )
+
+BUSES: Final[Mapping[LinkKind, str]] = {
+    LinkKind.SHOPIFY: "aws.partner/shopify.com/local/credits",
+    LinkKind.STRIPE: "aws.partner/stripe.com/local",
+}
+"""The names of the two's partner event buses: the source of their events, as on AWS."""
+_SECRET_BYTES: Final = 32
+
+
+def new_secrets() -> dict[str, str]:
+    """Return the secrets with which each signs its webhooks, in the forms that the two give them."""
+    return {
+        LinkKind.SHOPIFY: secrets.token_hex(_SECRET_BYTES),
+        LinkKind.STRIPE: f"whsec_{secrets.token_urlsafe(_SECRET_BYTES)}",
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +94,7 @@ class Webhook:
 def webhooks(shop: ConnectedShop, round_number: int, now: datetime) -> Iterator[Webhook]:
     """Yield the webhooks of one of a shop's rounds, counted from 0, sent from `now` on."""
     number = shop.first_order + round_number * STEP
-    name = f"{shop.customer.removeprefix('cus_')}{round_number}"
+    name = f"{shop.name}{round_number}"
     paid, edited = Decimal("84.90"), Decimal("97.40")
     later, last = now + timedelta(seconds=1), now + timedelta(seconds=2)
     sold = _of_shopify(shop, "orders/paid", order(number, paid, now), now)

@@ -19,10 +19,10 @@ OPS_TOKEN_FILE = "ops-token"  # noqa: S105 - the name of a file
 class Jwt:
     """How the tokens of this stack are signed, so that a caller can sign more of them."""
 
-    algorithm: str
+    algorithm: str = ALGORITHM
     private_key_path: str
-    issuer: str
-    audience: str
+    issuer: str = ISSUER
+    audience: str = AUDIENCE
     key_id: str
 
 
@@ -87,13 +87,7 @@ def describe(
         stage=stage,
         **parts(outputs),
         functions=function_names(outputs),
-        jwt=Jwt(
-            algorithm=ALGORITHM,
-            private_key_path=str(signer.private_key_path),
-            issuer=ISSUER,
-            audience=AUDIENCE,
-            key_id=signer.key_id,
-        ),
+        jwt=Jwt(private_key_path=str(signer.private_key_path), key_id=signer.key_id),
         admin_token=signer.token(subject="local-admin", scope=ADMIN_SCOPE),
         ops_token=signer.token(subject="local-ops", scope=OPS_SCOPE),
         webhook_secrets=dict(webhook_secrets),

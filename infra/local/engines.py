@@ -14,7 +14,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -185,33 +185,11 @@ def running(engine: Engine) -> Iterator[Engine]:
 
 
 @contextmanager
-def nats_server(directory: Path, port: int | None = None, *, configuration: Path | None = None) -> Iterator[str]:
-    """Yield the address of a NATS server with JetStream that keeps its state in `directory`.
-
-    With the same folder and port, entering it again restarts the same server.
-    """
-    chosen = port or free_port()
-    with running(launch_nats(directory, chosen, configuration=configuration)):
-        yield f"nats://{LOOPBACK}:{chosen}"
-
-
-@contextmanager
-def redis_server(directory: Path, port: int | None = None, *, password: str = "") -> Iterator[str]:
-    """Yield the address of an empty Redis server, without the password that it may require.
-
-    With the same port, entering it again starts another server in the same place.
-    """
-    chosen = port or free_port()
-    with running(launch_redis(directory, chosen, password=password)):
-        yield f"redis://{LOOPBACK}:{chosen}"
-
-
-@contextmanager
-def ministack(directory: Path, port: int | None = None) -> Iterator[str]:
+def ministack(directory: Path) -> Iterator[str]:
     """Yield the endpoint of an AWS emulator that starts empty; all its files stay below `directory`."""
-    chosen = port or free_port()
-    with running(launch_ministack(directory, chosen)):
-        yield f"http://{LOOPBACK}:{chosen}"
+    port = free_port()
+    with running(launch_ministack(directory, port)):
+        yield f"http://{LOOPBACK}:{port}"
 
 
 def stop(*processes: subprocess.Popen[bytes], seconds: float = STOP_SECONDS) -> None:
@@ -224,7 +202,8 @@ def stop(*processes: subprocess.Popen[bytes], seconds: float = STOP_SECONDS) -> 
             _signal_group(process, number)
         deadline = time.monotonic() + patience
         for process in processes:
-            _wait(process, deadline)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(max(0.0, deadline - time.monotonic()))
     # Whatever a program leaves in its process group is ended too, even if the program itself ended first.
     for process in processes:
         _signal_group(process, signal.SIGKILL)
@@ -257,17 +236,8 @@ DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(process.pid, number)
-    except ProcessLookupError:
-        return
-
-
-def _wait(process: subprocess.Popen[bytes], deadline: float) -> None:
-    try:
-        process.wait(max(0.0, deadline - time.monotonic()))
-    except subprocess.TimeoutExpired:
-        return
 
 
 def wait_until_ready(engine: Engine) -> None:
@@ -275,8 +245,9 @@ def wait_until_ready(engine: Engine) -> None:
     deadline = time.monotonic() + START_SECONDS
     while not engine.ready():
         if engine.process.poll() is not None or time.monotonic() > deadline:
-            message = f"{engine.name} did not become ready; its log ends with:\n{engine.last_words()}"
-            raise EngineDidNotStartError(message)
+            raise EngineDidNotStartError(
+                f"{engine.name} did not become ready; its log ends with:\n{engine.last_words()}"
+            )
         time.sleep(POLL_SECONDS)
 
 

@@ -67,18 +67,12 @@ def happening(*, with_traffic: bool, keeping: Keeping) -> Sequence[str]:
 
 def lines(description: Description, command: str, *, with_traffic: bool) -> Mapping[str, str]:
     """Return three commands by what they show: about a sample shop with traffic, else about a new one."""
-    status = f"curl {description.api_url}/api/v1/credits/plugin-status"
+    shop = SHOP.merchant_id if with_traffic else NEW_SHOP
+    status = f"curl {description.api_url}/api/v1/credits/plugin-status/{shop}"
+    sale = f"{command} emit order_paid merchant_id={shop} order_id=1 total=24.90 --wait"
+    sell = {"sell something and see the effect; run it again: it counts once": sale}
     if with_traffic:
-        shop = SHOP.merchant_id
-        return {
-            f"is the plugin of {SHOP.name} on? anyone may ask": f"{status}/{shop}",
-            "why is it on, or off?": f"{command} why {shop}",
-            "sell something and see the effect; run it again: it counts once": f"{command} emit order_paid "
-            f"merchant_id={shop} order_id=1 total=24.90 --wait",
-        }
-    return {
-        "open a shop": f"{command} emit merchant.created merchant_id={NEW_SHOP} --wait",
-        "sell something and see the effect; run it again: it counts once": f"{command} emit order_paid "
-        f"merchant_id={NEW_SHOP} order_id=1 total=24.90 --wait",
-        "is its plugin on? anyone may ask": f"{status}/{NEW_SHOP}",
-    }
+        asked = f"is the plugin of {SHOP.name} on? anyone may ask"
+        return {asked: status, "why is it on, or off?": f"{command} why {shop}", **sell}
+    opened = f"{command} emit merchant.created merchant_id={shop} --wait"
+    return {"open a shop": opened, **sell, "is its plugin on? anyone may ask": status}

@@ -17,6 +17,7 @@ from chalicelib.domain.links import LinkKind
 from infra.deploying.emulator import ROOT, api_address, deploy, emulator_client, package_directory
 from infra.deploying.outputs import function_names
 from infra.deploying.parameters import choose_parameters, declared_parameters
+from infra.local.connected import BUSES
 from infra.local.description import FILE_NAME, Addresses
 from infra.local.engines import (
     FAKE_AWS_ENVIRONMENT,
@@ -33,7 +34,6 @@ from infra.local.engines import (
 from infra.local.examples import kept
 from infra.local.keeping import Keeping
 from infra.local.pages import write_pages
-from infra.local.partners import BUSES, secret_parameter
 from infra.local.ports import REDIS_PORT, Port
 from infra.local.screen import Screen
 from infra.local.tokens import ALGORITHM, AUDIENCE, ISSUER, Signer
@@ -159,13 +159,14 @@ def _package(site: Site, watch: Watch, screen: Screen) -> None:
 def _deploy(site: Site, watch: Watch, screen: Screen) -> dict[str, str]:
     declared = declared_parameters(package_directory(site.stage) / "sam.yaml")
     cursor_key = f"/credits/{site.stage}/cursor-key"
+    secret_parameters = {source: f"/credits/{site.stage}/{source}-webhook-secret" for source in LinkKind}
     own = {
         "JWT_ALGORITHM": ALGORITHM,
         "JWT_ISSUER": ISSUER,
         "JWT_AUDIENCE": AUDIENCE,
         "JWT_JWKS_URL": f"{site.addresses.api_url}/.well-known/jwks.json",
         "CURSOR_KEY_PARAMETER": cursor_key,
-        **{f"{source}_SECRET_PARAMETER": secret_parameter(source, site.stage) for source in LinkKind},
+        **{f"{source}_SECRET_PARAMETER": parameter for source, parameter in secret_parameters.items()},
         **{f"{source}_EVENT_BUS": bus for source, bus in BUSES.items()},
     }
     if REDIS_PORT in site.ports:
@@ -177,7 +178,7 @@ def _deploy(site: Site, watch: Watch, screen: Screen) -> dict[str, str]:
 
     def work() -> dict[str, str]:
         ssm: SSMClient = emulator_client(endpoint, "ssm")
-        kept = {secret_parameter(source, site.stage): secret for source, secret in site.webhook_secrets.items()}
+        kept = {parameter: site.webhook_secrets[source] for source, parameter in secret_parameters.items()}
         for name, value in {cursor_key: secrets.token_urlsafe(32), **kept}.items():
             ssm.put_parameter(Name=name, Value=value, Type="SecureString", Overwrite=True)
         events: EventBridgeClient = emulator_client(endpoint, "events")

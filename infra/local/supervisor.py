@@ -17,10 +17,10 @@ from chalicelib.settings import Settings
 from infra.deploying.emulator import DeploymentFailedError
 from infra.deploying.parameters import SETTINGS
 from infra.local import examples
+from infra.local.connected import new_secrets
 from infra.local.description import FILE_NAME, OPS_TOKEN_FILE, describe, local_directory, short, write
 from infra.local.engines import EMULATOR
 from infra.local.keeping import Keeping
-from infra.local.partners import new_secrets
 from infra.local.ports import PortError, choose_ports
 from infra.local.screen import Screen
 from infra.local.settings import LocalSettingError, seed, switched

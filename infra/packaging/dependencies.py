@@ -37,7 +37,7 @@ def dependencies(build: Path = BUILD) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
             installed = Path(scratch) / "installed"
-            _install(installed, platform)
+            pip_install(installed, platform, "--require-hashes", "-r", str(ROOT / HASHES))
             slim = Path(scratch) / "slim"
             _copy_shipping(installed, slim)
             compile_folder(slim)
@@ -63,12 +63,12 @@ def locked(build: Path) -> Iterator[None]:
         yield
 
 
-def _install(folder: Path, platform: str) -> None:
+def pip_install(folder: Path, platform: str, *more: str) -> None:
+    """Install wheels for the functions' Python on a platform into a folder; `more` says which, and how."""
     version = ".".join(str(number) for number in RUNTIME)
-    target = ["--platform", platform, "--python-version", version, "--implementation", "cp"]
-    quiet = ["--quiet", "--disable-pip-version-check", "--no-compile"]
-    pip = [sys.executable, "-m", "pip", "install", *quiet, "--only-binary=:all:", *target]
-    subprocess.run([*pip, "--target", str(folder), "--require-hashes", "-r", str(ROOT / HASHES)], check=True)
+    target = ["--platform", platform, "--python-version", version, "--implementation", "cp", "--target", str(folder)]
+    quiet = ["--quiet", "--disable-pip-version-check", "--no-compile", "--only-binary=:all:"]
+    subprocess.run([sys.executable, "-m", "pip", "install", *quiet, *target, *more], check=True)
 
 
 def _copy_shipping(installed: Path, slim: Path) -> None:

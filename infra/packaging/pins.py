@@ -6,15 +6,12 @@ the same name and version is refused. Made from requirements.txt and constraints
 
 import argparse
 import json
-import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from infra.packaging.archive import RUNTIME
-from infra.packaging.dependencies import HASHES, PLATFORMS, ROOT
+from infra.packaging.dependencies import HASHES, PLATFORMS, ROOT, pip_install
 
 HEAD: Final = """# Every package that ships, with the hashes of its files: `python -m infra.packaging.pins` makes it of
 # requirements.txt and constraints.txt. The functions' package is installed from this file alone.
@@ -23,21 +20,14 @@ HEAD: Final = """# Every package that ships, with the hashes of its files: `pyth
 
 def resolved(platform: str) -> Mapping[str, str]:
     """Return the hash of each package for a platform, by `name==version`; asks the index, and installs nothing."""
-    version = ".".join(str(number) for number in RUNTIME)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "report.json"
-        target = ["--platform", platform, "--python-version", version, "--implementation", "cp", "--target", folder]
-        quiet = ["--quiet", "--disable-pip-version-check", "--dry-run", "--ignore-installed", "--report", str(path)]
+        dry = ["--dry-run", "--ignore-installed", "--report", str(path)]
         asked = ["-r", str(ROOT / "requirements.txt"), "-c", str(ROOT / "constraints.txt")]
-        pip = [sys.executable, "-m", "pip", "install", *quiet, "--only-binary=:all:", *target, *asked]
-        subprocess.run(pip, check=True)
+        pip_install(Path(folder), platform, *dry, *asked)
         found: list[dict[str, Any]] = json.loads(path.read_text())["install"]
-    return {
-        f"{one['metadata']['name'].lower()}=={one['metadata']['version']}": one["download_info"]["archive_info"][
-            "hashes"
-        ]["sha256"]
-        for one in found
-    }
+    named = ((one["metadata"], one["download_info"]["archive_info"]["hashes"]["sha256"]) for one in found)
+    return {f"{about['name'].lower()}=={about['version']}": digest for about, digest in named}
 
 
 def main() -> None:

@@ -80,9 +80,6 @@ def _role(function: str) -> dict[str, Any]:
             "Policies": [
                 {"PolicyName": "CallTheFunction", "PolicyDocument": {"Version": "2012-10-17", "Statement": allowed}}
             ],
-            "Tags": [
-                {"Key": "service", "Value": {"Ref": "ServiceName"}},
-                {"Key": "stage", "Value": {"Ref": "Stage"}},
-            ],
+            "Tags": [{"Key": "service", "Value": {"Ref": "ServiceName"}}, {"Key": "stage", "Value": {"Ref": "Stage"}}],
         },
     }

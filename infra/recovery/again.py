@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -130,7 +131,7 @@ def _started(client: "EventBridgeClient", stack: str, archive: str, resources: M
     _, _, bus_name = bus.partition(":event-bus/")
     found = [client.describe_rule(Name=rule, EventBusName=bus_name)["Arn"] for rule in rules]
     name = replay_name(stack, archive, span)
-    try:
+    with suppress(client.exceptions.ResourceAlreadyExistsException):
         client.start_replay(
             ReplayName=name,
             EventSourceArn=kept["ArchiveArn"],
@@ -138,8 +139,6 @@ def _started(client: "EventBridgeClient", stack: str, archive: str, resources: M
             EventEndTime=span.until,
             Destination={"Arn": bus, "FilterArns": found},
         )
-    except client.exceptions.ResourceAlreadyExistsException:
-        return name
     return name
 
 

@@ -15,6 +15,7 @@ import signal
 import time
 import urllib.parse
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -255,10 +256,8 @@ async def run_until_signalled(
     work = asyncio.create_task(run(description, console, sending=sending, seed=seed, runs=runs))
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, work.cancel)
-    try:
+    with suppress(asyncio.CancelledError):
         await work
-    except asyncio.CancelledError:
-        return
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from chalicelib.domain.actions import Action
 from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.ids import MerchantId, instant
 from chalicelib.usecases.checking import check
-from infra.commands import changes, checking, cli, emitting, letters, linking, republishing
+from infra.commands import alerting, changes, checking, cli, emitting, letters, linking, republishing
 from infra.commands.known_letters import told_apart
 from infra.commands.output import visible
 from infra.commands.target import Target
@@ -116,7 +116,7 @@ def desk(system: System, monkeypatch: pytest.MonkeyPatch) -> Desk:
     monkeypatch.setattr("chalicelib.adapters.dead_letters.WAIT_SECONDS", 0)
     let_no_poll_wait(monkeypatch)
     monkeypatch.setattr("chalicelib.usecases.checking.LOOK_AGAIN_SECONDS", 0)
-    for module in (changes, checking, emitting, letters, linking, republishing):
+    for module in (alerting, changes, checking, emitting, letters, linking, republishing):
         monkeypatch.setattr(module, "find", lambda *_: target)
     return Desk(system, figures, functions)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from infra.commands import actions, changes, history, letters, naming, status, undoing
+from infra.commands import actions, alerting, changes, history, letters, naming, status, undoing
 from tests.functions.test_cli_merchants import NAMELESS, OTHER, street
 from tests.functions.test_cli_operations import Desk, desk
 from tests.functions.test_dead_letters import POISON
@@ -20,7 +20,7 @@ PENNY = "Last Penny Books"
 @pytest.fixture
 def people(street: Desk, monkeypatch: pytest.MonkeyPatch) -> Desk:
     target: Any = vars(letters)["find"]()
-    for module in (actions, changes, history, status, naming, undoing):
+    for module in (actions, alerting, changes, history, status, naming, undoing):
         monkeypatch.setattr(module, "find", lambda *_: target)
     street.system.configure(DESK_TABLE=DESK_TABLE)
     return street

@@ -52,7 +52,7 @@ def test_the_sheet_of_a_month_is_computed_from_the_counted_figures(figures: list
 
 def test_a_month_adds_up_what_is_always_there_and_what_grows(figures: list[Measurement]) -> None:
     counted = {figure.name: figure.value for figure in figures}
-    small, middle, large = (months.month(size, counted) for size in months.SIZES)
+    small, middle, large = (months.month(shops, counted) for shops in months.SIZES)
 
     assert small["watching"] == large["watching"] > months.alarm_metrics() * 0.1
     assert months.alarm_metrics() > 50

@@ -12,8 +12,7 @@ from chalicelib.contracts.sources.signatures import check_shopify, check_stripe
 from chalicelib.contracts.sources.webhooks import SourceTerms
 from chalicelib.domain.links import LinkKind
 from infra.interfaces.webhooks import signed
-from infra.local.connected import CONNECTED, ConnectedShop, Webhook, all_webhooks, post, put_link, webhooks
-from infra.local.partners import new_secrets
+from infra.local.connected import CONNECTED, ConnectedShop, Webhook, all_webhooks, new_secrets, post, put_link, webhooks
 from tests.support.engines import LOOPBACK
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)

@@ -10,7 +10,7 @@ from infra.deploying.names import PATTERN
 from infra.packaging.dependencies import ROOT
 from infra.packaging.lint import findings, translated
 from infra.packaging.refusals.deliveries import LOG_TYPES
-from infra.packaging.refusals.names import global_names
+from infra.packaging.refusals.policies import global_names
 from infra.packaging.refusals.resolved import resources as in_effect
 from infra.packaging.refusals.rules import RULES, refusals
 from infra.packaging.refusals.schedules import STACK_CHARACTERS

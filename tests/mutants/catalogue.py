@@ -717,7 +717,11 @@ MUTANTS = (
     # Commands.
     _mutant(
         "an adjustment's id made up anew on every try",
-        ("infra/commands/changes.py", "with repeatable(context, *made_up):", "with repeatable(context):"),
+        (
+            "infra/commands/changes.py",
+            'with repeatable(context, *(() if given else ("--id", key))):',
+            "with repeatable(context):",
+        ),
         tests="tests/functions/test_cli_repeating.py",
     ),
     _mutant(

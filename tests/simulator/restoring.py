@@ -22,7 +22,7 @@ from chalicelib.domain.ids import Instant, MerchantId, instant
 from chalicelib.ports import CallTime
 from chalicelib.usecases.checking import check
 from chalicelib.usecases.counting import count
-from infra.commands.recount import accounts_in
+from infra.commands.figures import accounts_in
 from infra.recovery.agreement import Ledger, agree
 from infra.recovery.rebuilding import proposed, written
 from tests.oracles.grace import TIME

@@ -13,11 +13,10 @@ from uuid import uuid4
 import pytest
 
 from chalicelib.telemetry import PROCESSING_SECONDS
-from infra.bridge.telemetry import Telemetry
 from infra.local.engines import LOOPBACK, Engine, answers, launch, running
 from tests.support.engines import clean_environment, free_port
 from tests.support.marketplace import happened
-from tests.support.monitoring import METRICS, MONITORING, PER_MERCHANT, expressions
+from tests.support.monitoring import BRIDGE_METRICS, METRICS, MONITORING, PER_MERCHANT, expressions
 from tests.support.running_stack import Stack, until
 
 PROMETHEUS = shutil.which("prometheus")
@@ -121,7 +120,7 @@ def test_prometheus_reaches_the_api_and_the_bridge(prometheus: Prometheus) -> No
     until("both targets to be up", lambda: up() == {"credits", "credits-bridge"}, SCRAPED_SECONDS)
 
 
-@pytest.mark.parametrize("metric", [*(each for each in METRICS if each != PER_MERCHANT), *sorted(Telemetry.NAMES)])
+@pytest.mark.parametrize("metric", [*(each for each in METRICS if each != PER_MERCHANT), *BRIDGE_METRICS])
 def test_every_metric_of_the_contract_is_really_emitted(
     flows: Stack, prometheus: Prometheus, life: str, metric: str
 ) -> None:

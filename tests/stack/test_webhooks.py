@@ -13,8 +13,7 @@ from uuid import uuid4
 import pytest
 
 from chalicelib.domain.links import LinkKind
-from infra.local.connected import Webhook, post
-from infra.local.partners import BUSES
+from infra.local.connected import BUSES, Webhook, post
 from tests.support import webhooks as made
 from tests.support.running_stack import Stack, until
 from tests.support.webhooks import CANARY

@@ -5,6 +5,10 @@ ready when its context is entered, and is ended by its process id when the conte
 is shared between two tests unless a fixture shares it.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 from infra.local.engines import (
     FAKE_AWS_ENVIRONMENT,
     LOOPBACK,
@@ -13,9 +17,10 @@ from infra.local.engines import (
     answers,
     clean_environment,
     free_port,
+    launch_nats,
+    launch_redis,
     ministack,
-    nats_server,
-    redis_server,
+    running,
     stop,
 )
 from infra.packaging.region import REGION
@@ -34,3 +39,25 @@ __all__ = [
     "redis_server",
     "stop",
 ]
+
+
+@contextmanager
+def nats_server(directory: Path, port: int | None = None, *, configuration: Path | None = None) -> Iterator[str]:
+    """Yield the address of a NATS server with JetStream that keeps its state in `directory`.
+
+    With the same folder and port, entering it again restarts the same server.
+    """
+    chosen = port or free_port()
+    with running(launch_nats(directory, chosen, configuration=configuration)):
+        yield f"nats://{LOOPBACK}:{chosen}"
+
+
+@contextmanager
+def redis_server(directory: Path, port: int | None = None, *, password: str = "") -> Iterator[str]:
+    """Yield the address of an empty Redis server, without the password that it may require.
+
+    With the same port, entering it again starts another server in the same place.
+    """
+    chosen = port or free_port()
+    with running(launch_redis(directory, chosen, password=password)):
+        yield f"redis://{LOOPBACK}:{chosen}"

@@ -1,7 +1,10 @@
 """The files for Prometheus and Grafana as tests read them."""
 
 import json
+import re
 from pathlib import Path
+
+from infra.bridge.telemetry import Telemetry
 
 MONITORING = Path(__file__).resolve().parents[2] / "infra/monitoring"
 DASHBOARD = MONITORING / "grafana/dashboards/credits.json"
@@ -30,6 +33,13 @@ METRICS = (
     "credits_bridge_heartbeat_age_seconds",
 )
 """Every metric that sections 7, 11 and 12 of the contract name."""
+
+BRIDGE_METRICS = tuple(
+    name
+    for name in re.findall(r"^# TYPE (\S+)", Telemetry().exposition().decode(), re.MULTILINE)
+    if name == "process_resident_memory_bytes" or (name.startswith("credits_bridge_") and not name.endswith("_created"))
+)
+"""Every metric of the bridge, and what would grow if something piled up in it."""
 
 
 def expressions() -> list[str]:

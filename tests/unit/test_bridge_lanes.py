@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("infra.bridge.lanes.growing_delay", lambda *_, **__: 0.1)
+    monkeypatch.setattr("infra.bridge.settings.Settings.retry_delay", lambda *_, **__: 0.1)
 
 
 class QueueWithoutEnd(FakeQueue):

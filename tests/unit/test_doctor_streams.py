@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from chalicelib.adapters.dynamodb.fleet import BridgeView, StreamMark
-from infra.commands.streams import in_order, troubles
+from infra.commands.checks import in_order, troubles
 
 NOON = datetime(2025, 6, 1, 12, tzinfo=UTC)
 

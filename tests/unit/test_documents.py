@@ -25,7 +25,7 @@ from infra.interfaces.bodies import StatusBatchRequest
 from infra.interfaces.explaining import explained
 from infra.interfaces.routes import ROUTES
 from infra.interfaces.story import MERCHANT, TERMS, story
-from infra.interfaces.words import WORDS
+from infra.interfaces.words_more import GLOSSARY
 from tests.support.builders import READ_AT
 from tests.support.webhooks import text
 from tests.unit.test_source_raw import SHOPIFY_BUS, STRIPE_BUS, WAYS_OF_SHOPIFY, WAYS_OF_STRIPE
@@ -97,7 +97,7 @@ def test_the_glossary_has_no_word_that_no_schema_needs() -> None:
     explained(api.schemas(), used)
     explained(events.schemas(), used)
 
-    assert set(WORDS) - used == set()
+    assert set(GLOSSARY) - used == set()
 
 
 def test_a_member_without_a_word_is_found() -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from chalicelib.domain.ids import TransactionId
 from chalicelib.domain.transactions import Transaction
-from infra.commands.channels import ENTRIES_MAX, IN_FLIGHT, REQUEST_BYTES, Bus
+from infra.bridge.settings import SQS_BATCH_ENTRIES
+from infra.commands.channels import IN_FLIGHT, REQUEST_BYTES, Bus
 from infra.commands.effects import Result
 from infra.commands.emitting import _send
 from infra.commands.events import NotAnEventError, Outgoing, event_type_named, made, payload_of, read_file
@@ -82,7 +83,7 @@ def test_the_bus_is_given_no_more_than_it_takes_and_says_what_it_did_not_take() 
 
     faults = Bus(events, "credits-test").send(outgoing)  # type: ignore[arg-type]
 
-    assert [len(entries) for entries in events.requests] == [ENTRIES_MAX, 2, 1, 1]
+    assert [len(entries) for entries in events.requests] == [SQS_BATCH_ENTRIES, 2, 1, 1]
     assert faults == [*[None] * 13, "Throttled: later"]
 
 

@@ -1,5 +1,6 @@
 """Alarms that CloudWatch refuses, that have no room left, or that stay silent when they should not."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -102,14 +103,12 @@ def ages(found: Resources) -> Iterator[str]:
 
 def releases(found: Resources) -> Iterator[str]:
     """Yield alarms that roll a whole release back at a single error."""
-    groups = dict(of_type(found, "AWS::CodeDeploy::DeploymentGroup"))
-    uses: dict[str, int] = {}
-    for name, group in groups.items():
+    uses: Counter[str] = Counter()
+    for name, group in of_type(found, "AWS::CodeDeploy::DeploymentGroup"):
         alarms = {named(one["Name"]) for one in group.get("AlarmConfiguration", {}).get("Alarms", [])}
         if len(alarms) > DEPLOYMENT_ALARMS:
             yield f"{name}: {len(alarms)} alarms, {DEPLOYMENT_ALARMS} are allowed"
-        for alarm in alarms:
-            uses[alarm] = uses.get(alarm, 0) + 1
+        uses.update(alarms)
     for alarm, count in uses.items():
         properties = found[alarm]["Properties"]
         errors = [one for one in metrics(properties) if one["MetricName"] == "Errors"]

@@ -1,6 +1,7 @@
-"""Policies that a service refuses: a queue's, and those that are too long."""
+"""Policies that a service refuses, a queue's and those that are too long, and names that an account has once."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -13,6 +14,13 @@ ONE_PERMISSION_BYTES = 420
 """About the bytes that one AWS::Lambda::Permission adds to its function's policy."""
 REFERENCE_BYTES = 110
 """The longest ARN of this stack, counted for each reference in a template."""
+GLOBAL: Mapping[str, tuple[str, ...]] = {
+    "AWS::CloudFront::CachePolicy": ("CachePolicyConfig", "Name"),
+    "AWS::CloudWatch::Dashboard": ("DashboardName",),
+    "AWS::IAM::ManagedPolicy": ("ManagedPolicyName",),
+    "AWS::IAM::Role": ("RoleName",),
+}
+"""Types whose name is one for the whole account, with the place of the name."""
 
 
 def queue_policies(found: Resources) -> Iterator[str]:
@@ -41,11 +49,8 @@ def policy_sizes(found: Resources) -> Iterator[str]:
     for name, policy in of_type(found, "AWS::IAM::ManagedPolicy"):
         if length(policy["PolicyDocument"]) > MANAGED_BYTES:
             yield f"{name}: it has more than {MANAGED_BYTES} characters"
-    permissions: dict[str, int] = {}
-    for _, permission in of_type(found, "AWS::Lambda::Permission"):
-        function = json.dumps(permission["FunctionName"], sort_keys=True)
-        permissions[function] = permissions.get(function, 0) + 1
-    for function, count in permissions.items():
+    permitted = [one["FunctionName"] for _, one in of_type(found, "AWS::Lambda::Permission")]
+    for function, count in Counter(json.dumps(one, sort_keys=True) for one in permitted).items():
         if count * ONE_PERMISSION_BYTES > FUNCTION_BYTES:
             yield f"{function}: {count} permissions do not fit into {FUNCTION_BYTES} bytes"
 
@@ -59,3 +64,13 @@ def length(node: Any) -> int:
     if isinstance(node, list):
         return 2 + sum(length(one) + 1 for one in node)
     return len(json.dumps(node))
+
+
+def global_names(found: Resources) -> Iterator[str]:
+    """Yield resources whose name is the same in every region although the account has it once."""
+    for name, one in found.items():
+        given: Any = one.get("Properties", {})
+        for step in GLOBAL.get(one["Type"], ()):
+            given = given.get(step, {})
+        if one["Type"] in GLOBAL and given and "AWS::Region" not in str(given):
+            yield f"{name}: its name has no region in it, and a stack in a second region would take or be refused it"

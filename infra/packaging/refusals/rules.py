@@ -5,18 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from infra.packaging.refusals import (
-    alarms,
-    dashboards,
-    deliveries,
-    http_apis,
-    names,
-    policies,
-    releases,
-    schedules,
-    tables,
-    wiring,
-)
+from infra.packaging.refusals import alarms, dashboards, deliveries, http_apis, policies, schedules, wiring
 from infra.packaging.refusals.resolved import Resources, resources
 
 AWS = "https://docs.aws.amazon.com"
@@ -65,7 +54,7 @@ RULES = (
     Rule(
         "deployment-hook",
         "serverless-application-model/latest/developerguide/automating-updates-to-serverless-apps.html",
-        releases.hooks,
+        wiring.hooks,
     ),
     Rule("api-stage", "serverless-application-model/latest/developerguide/sam-resource-api.html", wiring.stages),
     Rule("stream-readers", "amazondynamodb/latest/developerguide/Streams.Lambda.html", wiring.stream_readers),
@@ -74,16 +63,13 @@ RULES = (
     Rule("recursive-loop", "lambda/latest/dg/invocation-recursion.html", wiring.loops),
     Rule("log-levels", "lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html", wiring.logs),
     Rule(
-        "warm-throughput",
-        "amazondynamodb/latest/developerguide/warm-throughput.html",
-        tables.throughput,
-        refused=True,
+        "warm-throughput", "amazondynamodb/latest/developerguide/warm-throughput.html", wiring.throughput, refused=True
     ),
     Rule("schedules", "scheduler/latest/APIReference/API_CreateSchedule.html", schedules.schedules),
     Rule("bus-logs", "eventbridge/latest/userguide/eb-event-bus-logs.html", deliveries.bus_logs),
     Rule("http-api", "apigateway/latest/developerguide/http-api-develop-integrations-lambda.html", http_apis.http_apis),
     Rule("edge", "AmazonCloudFront/latest/DeveloperGuide/Expiration.html", http_apis.edges, refused=True),
-    Rule("global-names", "AmazonCloudWatch/latest/APIReference/API_PutDashboard.html", names.global_names),
+    Rule("global-names", "AmazonCloudWatch/latest/APIReference/API_PutDashboard.html", policies.global_names),
     Rule("reserved-copies", "lambda/latest/dg/configuration-concurrency.html", wiring.reserved_copies),
 )
 

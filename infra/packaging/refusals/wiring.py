@@ -1,6 +1,7 @@
-"""The API's stages, readers of streams, filters and patterns, environments, loops, and reserved concurrency."""
+"""The API's stages, streams, filters, environments, loops, reserved concurrency, throughput, and hooks of releases."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -17,6 +18,13 @@ UNRESERVED = 100
 CONCURRENCY = 1_000
 """The default quota of an account. A young one may have 10 or 50; deploying/preflight.py asks for the real figure."""
 ABOVE_INFO = ("WARN", "ERROR", "FATAL")
+WARM_FROM = {"ReadUnitsPerSecond": 12_000, "WriteUnitsPerSecond": 4_000}
+"""What every table and index on demand has from the start; nobody can ask for less."""
+FUSED = {"ReadUnitsPerSecond": "MaxReadRequestUnits", "WriteUnitsPerSecond": "MaxWriteRequestUnits"}
+HOOK_PREFIX = "CodeDeployHook_"
+"""AWS's managed policy for CodeDeploy allows functions whose name begins so, and no others."""
+INVOKE, REPORT = "lambda:InvokeFunction", "codedeploy:PutLifecycleEventHookExecutionStatus"
+HOOKS = ("BeforeAllowTrafficHook", "AfterAllowTrafficHook")
 Pattern = Mapping[str, Any]
 
 
@@ -29,12 +37,8 @@ def stages(found: Resources) -> Iterator[str]:
 
 def stream_readers(found: Resources) -> Iterator[str]:
     """Yield streams that more functions read than one shard allows."""
-    readers: dict[str, int] = {}
-    for _, source in of_type(found, SOURCE):
-        if str(source["EventSourceArn"]).find("StreamArn") > 0:
-            table = named(source["EventSourceArn"])
-            readers[table] = readers.get(table, 0) + 1
-    for table, count in readers.items():
+    arns = [source["EventSourceArn"] for _, source in of_type(found, SOURCE)]
+    for table, count in Counter(named(arn) for arn in arns if "StreamArn" in str(arn)).items():
         if count > STREAM_READERS:
             yield f"{table}: {count} functions read its stream, {STREAM_READERS} can without being throttled"
 
@@ -127,3 +131,35 @@ def rights_to_tag(found: Resources, granted: Mapping[str, Any]) -> Iterator[str]
     }
     if dict(of_type(found, SOURCE)) and not {"lambda:TagResource", "lambda:UntagResource"} <= allowed:
         yield "event source mappings get the stack's tags, and the role may not tag them"
+
+
+def throughput(found: Resources) -> Iterator[str]:
+    """Yield tables and indexes that are to be warmed to less than they have, or above their limit."""
+    for name, table in of_type(found, "AWS::DynamoDB::Table"):
+        fuse = table.get("OnDemandThroughput", {})
+        for place, one in ((name, table), *((i["IndexName"], i) for i in table.get("GlobalSecondaryIndexes", []))):
+            for units, wanted in one.get("WarmThroughput", {}).items():
+                if int(wanted) < WARM_FROM[units]:
+                    yield f"{place}: {wanted} {units} are fewer than the {WARM_FROM[units]} that it has"
+                limit = fuse.get(FUSED[units], wanted)
+                if place == name and int(limit) < int(wanted):
+                    yield f"{place}: {wanted} {units} are paid for, and {FUSED[units]} lets {limit} through"
+
+
+def hooks(found: Resources) -> Iterator[str]:
+    """Yield hooks that fail a deployment: the right to call or the right to report is missing."""
+    for alias, resource in found.items():
+        moves = resource.get("UpdatePolicy", {}).get("CodeDeployLambdaAliasUpdate", {})
+        for kind in HOOKS:
+            if kind in moves:
+                yield from _of_hook(found, alias, named(moves[kind]), named(moves["DeploymentGroupName"]))
+
+
+def _of_hook(found: Resources, alias: str, hook: str, group: str) -> Iterator[str]:
+    caller = named(found[group]["Properties"]["ServiceRoleArn"])
+    function = found[hook]["Properties"]
+    if not str(function.get("FunctionName", "")).startswith(HOOK_PREFIX) and hook not in allowed(found, caller, INVOKE):
+        yield f"{alias}: {caller} may not call {hook}, which is not named {HOOK_PREFIX}…"
+    role = named(function["Role"])
+    if not allowed(found, role, REPORT):
+        yield f"{alias}: {role} may not report the result of {hook}, and the deployment would wait in vain"

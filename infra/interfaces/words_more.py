@@ -1,15 +1,13 @@
-"""What each member about time means: runway, credits that lapse, levels, grace, freeze. See `words`.
-
-(contract, sections 16 and 17)
-"""
+"""The rest of the glossary: time (contract, sections 16 and 17), days, who did what, and many adjustments at once."""
 
 from collections.abc import Mapping
 
 from chalicelib.contracts.outbound.published import STATUS_REASONS
 from chalicelib.domain.terms import NAME_LENGTH_MAX
-from infra.interfaces.words import COUNT_FORM, TIME_FORM, UUID_FORM, Word
+from infra.interfaces.words import COUNT_FORM, TIME_FORM, UUID_FORM, WORDS, Word
 
-WORDS_OF_TIME: Mapping[str, Word] = {
+_MORE: Mapping[str, Word] = {
+    # Runway, credits that lapse, levels, grace, freeze
     "runway": Word("How long the credits last; null until three days and ten orders have passed."),
     "StatusWithDays.days_left": Word(
         "Whole days that the credits last, rounded down; null if more than ten years, or not known.", COUNT_FORM
@@ -81,4 +79,54 @@ WORDS_OF_TIME: Mapping[str, Word] = {
     "FreezeRequest.reason": Word("Why; kept with the transaction."),
     "until": Word("When the freeze ends: an instant in the future, a date, or Unix time; absent or null: no end."),
     "CreditsExpired.expires_at": Word("When they lapsed; recorded at that time, or soon after it.", TIME_FORM),
+    # Days, and who did what
+    "day": Word("The day, in UTC.", {"format": "date"}),
+    "days": Word("A row a day, oldest first."),
+    "Day.balance": Word("The balance at the day's end.", COUNT_FORM),
+    "FleetDay.balance": Word("The credits of all merchants at the day's end.", COUNT_FORM),
+    "used": Word("Credits that orders used, less what their edits and refunds gave back."),
+    "merchants": Word("Merchants at the day's end.", COUNT_FORM),
+    "enabled": Word("Merchants whose plugin is on at the day's end.", COUNT_FORM),
+    "disabled": Word("Merchants whose plugin is off at the day's end.", COUNT_FORM),
+    "low": Word("Merchants with a low balance at the day's end.", COUNT_FORM),
+    "Day.orders": Word("Orders recorded on the day.", COUNT_FORM),
+    "FleetDay.orders": Word("Orders recorded on the day.", COUNT_FORM),
+    "Day.shortfall": Word("Credits asked for on the day and not there.", COUNT_FORM),
+    "FleetDay.shortfall": Word("Credits asked for on the day and not there.", COUNT_FORM),
+    "FleetDay.parked": Word("Messages parked on the day.", COUNT_FORM),
+    "Action.time": Word("When it was done.", TIME_FORM),
+    "did": Word(
+        "What was done: `adjusted`, `threshold_set`, `levels_set`, `grace_set`, `frozen`, `unfrozen`, "
+        "`letter_retried`, `letter_discarded`, `linked`, `unlinked`, or what a newer release does."
+    ),
+    "Action.merchant_id": Word("The merchant that it concerns; null if none is known.", UUID_FORM),
+    "Action.details": Word("Its details; the members depend on `did`."),
+    # Many adjustments at once
+    "batch_credits": Word("All credits that the batch moves, unsigned.", COUNT_FORM),
+    "batch": Word("The batch's id, derived from the file's content."),
+    "needs_confirming": Word("Whether another admin has to ask for the same before any row counts."),
+    "rows": Word("The rows in the order in which they are to be applied."),
+    "bad": Word("The rows that cannot be read."),
+    "csv": Word("The file's text: a header `merchant_id,credits,reason`, then rows with signed credits."),
+    "undo": Word("Whether the plan undoes the file."),
+    "Plan.batch_credits": Word("All credits that the batch moves, unsigned, rows applied before included.", COUNT_FORM),
+    "PlannedRow.line": Word("The row's line in the file, from 1.", {"minimum": 1}),
+    "Bad.line": Word("The row's line in the file, from 1.", {"minimum": 1}),
+    "Bad.column": Word("The column that cannot be read."),
+    "PlannedRow.adjustment_id": Word("The adjustment's id: its `Idempotency-Key`."),
+    "WaitingAdjustment.adjustment_id": Word("The adjustment's id: its `Idempotency-Key`."),
+    "PlannedRow.credits": Word("Credits, signed."),
+    "state": Word("What applying the row would do.", {"enum": ["apply", "done", "skipped", "refused"]}),
+    "before": Word("The balance before the row; null if there is no account.", COUNT_FORM),
+    "after": Word("The balance after the row; null if it would be refused.", COUNT_FORM),
+    "turns": Word("Whether it switches the plugin on or off; null if neither.", {"enum": ["on", "off"]}),
+    "why": Word("Why the row is refused, bad or skipped."),
+    "WaitingAdjustments.waiting": Word("The waiting adjustments, the oldest first."),
+    "more": Word("Whether there are more than are listed."),
+    "WaitingAdjustment.transaction_id": Word("The id that its transaction would have.", UUID_FORM),
+    "asked_by": Word("The admin who asked for it."),
+    "asked_at": Word("When it was asked for.", TIME_FORM),
 }
+
+GLOSSARY: Mapping[str, Word] = {**WORDS, **_MORE}
+"""Every member of every schema. A test holds it complete, and free of what no schema has."""
