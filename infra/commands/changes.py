@@ -10,7 +10,6 @@ from uuid import uuid4
 import typer
 
 from chalicelib.adapters.functions import LedgerFunctions
-from chalicelib.contracts.api import answers
 from chalicelib.contracts.inbound.admin_requests import POSTED
 from chalicelib.contracts.inbound.expiry import EXPIRES_IN_DAYS_MAX
 from chalicelib.domain.bulk import foreseen, taken_back

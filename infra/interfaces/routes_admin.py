@@ -5,8 +5,8 @@ from typing import Any
 
 from chalicelib.api.bulk import ROWS_MAX
 from chalicelib.contracts.api import answers
-from chalicelib.contracts.inbound.admin_requests import FreezeRequest, GraceRequest, LevelsRequest, ThresholdRequest
 from chalicelib.contracts.api.bulk import Plan, PlannedRow, WaitingAdjustment, WaitingAdjustments
+from chalicelib.contracts.inbound.admin_requests import FreezeRequest, GraceRequest, LevelsRequest, ThresholdRequest
 from chalicelib.contracts.inbound.payloads import AdjustmentRequest
 from chalicelib.domain.ids import MerchantId, transaction_id
 from chalicelib.domain.movements import adjustment_key

@@ -6,8 +6,9 @@ import pytest
 
 from chalicelib.domain.fold import ITEMS_MAX, fold
 from chalicelib.domain.ids import Instant, TransactionId
-from chalicelib.domain.ledger import Account, Commit, Guard
+from chalicelib.domain.ledger import Account, Commit
 from chalicelib.domain.movements import Movement
+from chalicelib.domain.names import Guard
 from chalicelib.domain.transactions import Transaction
 from chalicelib.ports import Committed, LedgerStore, Refused
 from tests.support.builders import (

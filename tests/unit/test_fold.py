@@ -8,9 +8,9 @@ import pytest
 
 from chalicelib.domain.errors import Code, Rejected, RetryLater
 from chalicelib.domain.fold import ITEMS_MAX, fold
-from chalicelib.domain.ids import Instant, TransactionId
+from chalicelib.domain.ids import Instant, TransactionId, days_after
 from chalicelib.domain.ledger import Account, CrossingType, TallyChange
-from chalicelib.domain.lots import Lot, days_after
+from chalicelib.domain.lots import Lot
 from chalicelib.domain.movements import Kind, Movement
 from chalicelib.domain.orders import Tally
 from chalicelib.domain.outcomes import Duplicate, Fold, Outcome, Posted

@@ -100,10 +100,10 @@ class DynamoDBLedger:
         if unread := set(guards.values()) - found.keys():
             followed = self.read([], unread)
             found |= followed.transactions
-            for guard in [guard for guard, transaction in guards.items() if transaction not in found]:
+            for guard in [one for one, transaction in guards.items() if transaction not in found]:
                 # One that stayed among the guards would send every merchant of the batch after its transaction.
-                transaction = guards.pop(guard)
-                unreadable[guard] = followed.unreadable.get(transaction) or torn(guard, transaction)
+                lost = guards.pop(guard)
+                unreadable[guard] = followed.unreadable.get(lost) or torn(guard, lost)
         return Known(accounts=accounts, transactions=found, guards=guards, unreadable=unreadable)
 
     def commit(self, commit: Commit) -> Committed | Refused:
