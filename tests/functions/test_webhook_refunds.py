@@ -8,7 +8,7 @@ from chalicelib.contracts.sources.raw import from_request
 from chalicelib.domain.links import LinkKind
 from tests.support.events import asking
 from tests.support.system import System, seen
-from tests.support.webhooks import DOMAIN, ORDER_ID, REFUND_ID, headers, order, refund, text, transaction
+from tests.support.webhooks import DOMAIN, ORDER_ID, REFUND_ID, both, headers, order, refund, text, transaction
 
 BY_TOTAL = {
     "ORDER_CREDIT_BASIS": "total",
@@ -64,6 +64,19 @@ def test_a_refund_that_was_pending_and_is_refused_once_it_is_settled_is_a_dead_l
     assert (moved(shop), codes(shop)) == ([-10], ["currency_mismatch"])
 
 
+def test_a_refund_in_the_customers_currency_gives_credits_back_once_it_is_settled(shop: System) -> None:
+    lines = [{"id": 1, "subtotal_set": both("50.00", abroad="8000"), "total_tax_set": both("5.00", abroad="800")}]
+    due = [{"id": 2, "amount_set": both("55.00", abroad="8800"), "tax_amount_set": both("0.00", abroad="0")}]
+    shop.ingest(webhook("orders/paid", order()))
+    pending = transaction("8800", currency="JPY", status="pending")
+    shop.ingest(webhook("refunds/create", refund(pending, refund_line_items=lines, order_adjustments=due)))
+    settled = refund(transaction("8800", currency="JPY"), refund_line_items=lines, order_adjustments=[])
+    for hour in (10, 11):
+        assert shop.ingest(updated(hour, settled)) == []
+
+    assert (moved(shop), codes(shop)) == ([-10, 5], [])
+
+
 def test_a_refund_that_contradicts_its_record_is_no_dead_letter_with_each_update(shop: System) -> None:
     shop.ingest(webhook("orders/paid", order()))
     shop.ingest(
@@ -80,10 +93,11 @@ def test_a_refund_that_contradicts_its_record_is_no_dead_letter_with_each_update
     ("wrong", "parked"),
     [
         (abroad(), ["currency_mismatch"] * 2),
+        (refund(transaction("1", currency="JPY")), ["currency_mismatch"] * 2),
         (refund(transaction("9" * 16), transaction("9" * 16)), []),
         (refund(transaction("x")), []),
     ],
-    ids=["another currency", "too many digits", "no amount"],
+    ids=["another currency", "another currency than its lines", "too many digits", "no amount"],
 )
 def test_an_order_is_charged_and_edited_whatever_is_wrong_with_a_refund_in_it(
     shop: System, wrong: dict[str, Any], parked: list[str]
