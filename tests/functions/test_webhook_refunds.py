@@ -6,6 +6,7 @@ import pytest
 
 from chalicelib.contracts.sources.raw import from_request
 from chalicelib.domain.links import LinkKind
+from tests.support.api import CREDITS_TABLE
 from tests.support.events import asking
 from tests.support.system import System, seen
 from tests.support.webhooks import DOMAIN, ORDER_ID, REFUND_ID, both, headers, order, refund, text, transaction
@@ -116,3 +117,46 @@ def test_an_order_that_is_refused_is_parked_at_once_with_the_refund_in_it(shop: 
     [letter] = shop.parked()
     assert letter.attributes["code"] == "total_missing"
     assert str(REFUND_ID) in letter.body
+
+
+CANCELLED = {"refund_line_items": [{"id": 1, "restock_type": "cancel", "subtotal_set": both("50.00", abroad="8000")}]}
+
+
+@pytest.mark.parametrize("transactions", [(), (transaction("100.00", kind="void"),)], ids=["no money", "a void"])
+def test_what_is_taken_back_of_an_order_that_nobody_paid_is_no_dead_letter(
+    shop: System, transactions: tuple[dict[str, Any], ...]
+) -> None:
+    restock = webhook("refunds/create", refund(*transactions, **CANCELLED))
+    assert shop.ingest(webhook("orders/updated", order(financial_status="pending"))) == []
+    assert shop.ingest(restock) == [restock["messageId"]]
+
+    shop.configure(GROUND_RETRY_SECONDS_TOTAL="0")
+    assert shop.ingest(restock) == []
+
+    assert (moved(shop), codes(shop)) == ([], [])
+    assert ignored(shop)[1:] == [("nothing_paid", str(REFUND_ID))]
+
+
+def test_what_is_taken_back_of_a_paid_order_is_recorded_as_nothing_in_any_order(shop: System) -> None:
+    restock = webhook("refunds/create", refund(**CANCELLED))
+    assert shop.ingest(restock) == [restock["messageId"]]
+    assert shop.ingest(webhook("orders/paid", order()), restock) == []
+
+    assert (moved(shop), codes(shop), ignored(shop)) == ([-10, 0], [], [])
+
+
+def test_money_that_goes_back_without_its_order_stays_a_dead_letter(shop: System) -> None:
+    shop.configure(GROUND_RETRY_SECONDS_TOTAL="0")
+    shop.ingest(webhook("refunds/create", refund(transaction("50.00"))))
+    shop.ingest(asking(REFUNDED, {"order_id": 5, "refund_id": 6, "refund_amount": 0}))
+
+    assert codes(shop) == ["order_missing"] * 2
+
+
+@pytest.mark.parametrize("unlinked", ["wait", "open"])
+def test_what_is_taken_back_in_a_shop_that_is_not_linked_needs_no_link(system: System, unlinked: str) -> None:
+    system.configure(UNLINKED=unlinked)
+    assert system.ingest(webhook("refunds/create", refund(**CANCELLED))) == []
+
+    assert (system.items(CREDITS_TABLE), codes(system)) == ([], [])
+    assert ignored(system) == [("nothing_paid", str(REFUND_ID))]
