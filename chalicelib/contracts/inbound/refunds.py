@@ -2,13 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict
 
 from chalicelib.contracts.inbound.envelopes import Envelope
 from chalicelib.contracts.inbound.orders import agreed, aliases, check_count, order_of, totals
 from chalicelib.contracts.inbound.payloads import Ignored, Payload, Terms, known_by
-from chalicelib.contracts.values import Money, OptionalCurrency, OptionalMoney, Reading, ShopAliases, ShopId, money_text
+from chalicelib.contracts.values import (
+    Money,
+    OptionalCurrency,
+    OptionalMoney,
+    Reading,
+    ShopAliases,
+    ShopId,
+    money_text,
+    nil_is_none,
+)
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.movements import Movement, RefundMovement, refund_key, refund_of_order_key
 
@@ -22,7 +32,7 @@ class RefundEntry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     order_id: ShopId | None = None
-    refund_id: ShopId | None = None
+    refund_id: Annotated[ShopId | None, nil_is_none] = None
     refund_amount: Money | None = None
     order_total: OptionalMoney = None
     total: OptionalMoney = None
