@@ -287,9 +287,19 @@ def adjusted(amount: str, yen: str) -> dict[str, Any]:
         (abroad("8800", order_adjustments=[adjusted("55.00", "8800")]), "55"),
         (abroad("7000", order_adjustments=[adjusted("11.25", "1800")]), "43.75"),
         (abroad("9600", order_adjustments=[adjusted("-5.00", "-800")]), "60"),
+        (abroad("9600", refund_shipping_lines=[{"id": 3, "subtotal_amount_set": both("5.00", abroad="800")}]), "60"),
+        (abroad("9000", duties=[{"duty_id": 1, "amount_set": both("1.25", abroad="200")}]), "56.25"),
         (abroad("1600", refund_line_items=[], order_adjustments=[adjusted("-10.00", "-1600")]), "10"),
     ],
-    ids=["lines", "lines, pending before", "less than the lines", "lines and shipping", "goodwill"],
+    ids=[
+        "lines",
+        "lines, pending before",
+        "less than the lines",
+        "lines and shipping",
+        "shipping by itself",
+        "duties",
+        "goodwill",
+    ],
 )
 def test_a_refund_in_the_customers_currency_counts_what_shopify_states_in_the_shops(
     body: dict[str, Any], amount: str
@@ -305,6 +315,7 @@ def test_a_refund_in_the_customers_currency_counts_what_shopify_states_in_the_sh
     "body",
     [
         abroad("8700"),
+        abroad("8800", duties="none"),
         abroad("8800", refund_line_items=[{"id": 1, "subtotal_set": both("-50.00", abroad="8800")}]),
         abroad("8000", refund_line_items=[{"id": 1, "subtotal_set": both("50.00x", abroad="8000")}]),
         abroad("8800", transactions=[transaction("8800", currency="JPY"), transaction("55.00", currency="USD")]),

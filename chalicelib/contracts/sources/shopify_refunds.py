@@ -4,6 +4,7 @@ A transaction of an order in another currency than the shop's states the custome
 adjustments state both. The shop's money counts, as Shopify itself states it: nothing is converted here.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
@@ -13,6 +14,7 @@ from pydantic_core import PydanticCustomError
 from chalicelib.contracts.sources.fields import Fields, Shape
 from chalicelib.contracts.sources.webhooks import Unused, UnusedReason
 from chalicelib.contracts.values import NO_CURRENCY, money
+from chalicelib.domain.errors import Rejected
 
 _SHOPS, _CUSTOMERS = "shop_money", "presentment_money"
 _MONEY: Shape = {"amount": None, "currency_code": None}
@@ -33,10 +35,14 @@ REFUND: Final[Shape] = {
     },
     "refund_line_items": {"subtotal_set": _BOTH, "total_tax_set": _BOTH},
     "order_adjustments": {"amount_set": _BOTH, "tax_amount_set": _BOTH},
+    "duties": {"amount_set": _BOTH},
+    "refund_shipping_lines": {"subtotal_amount_set": _BOTH},
 }
-_LINES, _ADJUSTMENTS = (
+_LINES, _ADJUSTMENTS, _DUTIES, _SHIPPING = (
     ("refund_line_items", ("subtotal_set", "total_tax_set")),
     ("order_adjustments", ("amount_set", "tax_amount_set")),
+    ("duties", ("amount_set",)),
+    ("refund_shipping_lines", ("subtotal_amount_set",)),
 )
 
 
@@ -78,10 +84,13 @@ def refunded(refund: Fields, reference_id: str) -> Refunded | Unused:
     if abroad is None:
         return Refunded(amount=total, currency=shops)
     customers, field = abroad
+    stated = None
     if all(code == customers for _, code, _ in settled):
-        stated = _stated(refund, total, shops, customers)
-        if stated is not None:
-            return Refunded(amount=stated, currency=shops)
+        # What cannot be read states nothing.
+        with suppress(Rejected):
+            stated = _stated(refund, total, shops, customers)
+    if stated is not None:
+        return Refunded(amount=stated, currency=shops)
     paid = sum((amount for amount, code, _ in settled if code == customers), Decimal(0))
     return Refunded(amount=paid, currency=customers, abroad=field)
 
@@ -89,18 +98,26 @@ def refunded(refund: Fields, reference_id: str) -> Refunded | Unused:
 def _stated(refund: Fields, paid: Decimal, shops: str | None, customers: str | None) -> Decimal | None:
     """Return what the refund states as the shop's money for exactly this sum of the customer's money, if it does.
 
-    An adjustment is what the lines are worth more than was paid back (negative for shipping and goodwill), and may
-    still be there from when the money was pending.
+    An adjustment is what the lines are worth more than was paid back (negative for goodwill, and for shipping, which
+    newer versions list by itself too), and may still be there from when the money was pending.
     """
-    lines, adjustments = (_sums(refund, *part, shops, customers) for part in (_LINES, _ADJUSTMENTS))
-    adjusted = (lines[0] - adjustments[0], lines[1] - adjustments[1])
-    return next((of_shop for of_shop, of_customer in (adjusted, lines) if of_customer == paid and of_shop > 0), None)
+    lines, adjustments, duties, shipping = (
+        _sums(refund, part, shops, customers) for part in (_LINES, _ADJUSTMENTS, _DUTIES, _SHIPPING)
+    )
+    worth = lines[0] + duties[0], lines[1] + duties[1]
+    sums = (
+        (worth[0] - adjustments[0], worth[1] - adjustments[1]),
+        worth,
+        (worth[0] + shipping[0], worth[1] + shipping[1]),
+    )
+    return next((of_shop for of_shop, of_customer in sums if of_customer == paid and of_shop > 0), None)
 
 
 def _sums(
-    refund: Fields, name: str, sets: tuple[str, ...], shops: str | None, customers: str | None
+    refund: Fields, part: tuple[str, tuple[str, ...]], shops: str | None, customers: str | None
 ) -> tuple[Decimal, Decimal]:
     """Return the sums of the shop's and of the customer's money, of all that states both."""
+    name, sets = part
     sums = Decimal(0), Decimal(0)
     for entry in refund.each(name):
         for both in (entry.within(one) for one in sets):
