@@ -10,6 +10,7 @@ from chalicelib.contracts.decoding import is_writable
 
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 """A time before this is a zero value or a mistake of its sender, and counts as none."""
+EPOCH: Final = datetime.fromtimestamp(0, UTC)
 MILLISECONDS_FROM: Final = 10**11
 """A number from here on counts milliseconds since 1970, a smaller one seconds."""
 
@@ -26,6 +27,13 @@ _MAIL_TIME = re.compile(
     r"(?:[A-Z]{3}, ?)?\d{1,2} [A-Z]{3} \d{4} \d{2}:\d{2}(?::\d{2})? (?:GMT|UTC|UT|Z|[+-]\d{4})",
     re.ASCII | re.IGNORECASE,
 )
+_UNSET = re.compile(
+    r"\s*(?:000[01](?:-\d{2}-\d{2}|\d{4}(?=T))(?:\D.*)?|(?:0|-62135596800(?:000)?)(?:\.0+)?\s*)", re.ASCII
+)
+"""What languages and databases write for a time that was never set: Go and C# the year 1, MySQL the year 0.
+
+In Unix time, the year 1 begins 62135596800 seconds before 1970.
+"""
 MOMENT_FORM = {
     "anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}, {"type": "number"}]
 }
@@ -45,10 +53,24 @@ def moment(value: Any) -> datetime | None:
             return None
         if isinstance(value, int | Decimal) and not isinstance(value, bool):
             milliseconds = int(value if value >= MILLISECONDS_FROM else value * 1000)
-            return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=milliseconds)
+            return EPOCH + timedelta(milliseconds=milliseconds)
     except (ValueError, OverflowError, ArithmeticError):
         return None
     return None
+
+
+def never_set(value: Any) -> bool:
+    """Return whether a value is null, or a time that its sender never set: of the years 0 and 1, or 1970's first."""
+    value = integral(value)
+    spelled = isinstance(value, str | int) and not isinstance(value, bool)
+    return value is None or (spelled and _UNSET.fullmatch(str(value)) is not None) or moment(value) == EPOCH
+
+
+def integral(value: Any) -> Any:
+    """Return the integer of a number without a fraction, such as 1793491200.0; anything else as it is."""
+    if isinstance(value, Decimal) and is_writable(value) and value == value.to_integral():
+        return int(value)
+    return value
 
 
 def _spelled(text: str) -> datetime | None:

@@ -70,14 +70,21 @@ def text_id(value: Any, *, longest: int = ID_LENGTH_MAX) -> str:
     return text
 
 
+def _fact_id(value: Any, *, longest: int = ID_LENGTH_MAX) -> str:
+    """Return the id of a fact: one that was never set would name them all."""
+    if value in NIL_UUIDS:
+        raise PydanticCustomError(Code.FIELD_MISSING, "a UUID of zeros was never set, and names nothing")
+    return text_id(value, longest=longest)
+
+
 def _payment_id(value: Any) -> str:
-    return text_id(value, longest=payment_id_length_max(value) if isinstance(value, str) else ID_LENGTH_MAX)
+    return _fact_id(value, longest=payment_id_length_max(value) if isinstance(value, str) else ID_LENGTH_MAX)
 
 
 def _shop_id(value: Any) -> str:
     if isinstance(value, str) and len(value) <= GLOBAL_ID_LENGTH_MAX and _PRINTABLE.fullmatch(value):
         value = shop_id(value)
-    return text_id(value)
+    return _fact_id(value)
 
 
 def is_unset(value: Any) -> bool:
@@ -87,6 +94,8 @@ def is_unset(value: Any) -> bool:
 
 empty_is_none = BeforeValidator(lambda value: None if is_unset(value) else value)
 """For a field that may be null and is no part of a key: an unset value counts as null."""
+nil_is_none = BeforeValidator(lambda value: None if value in NIL_UUIDS else value)
+"""For an id that may be null and is part of a key: a UUID of zeros counts as null."""
 
 
 def other_names(read: Callable[[Any], str]) -> BeforeValidator:
@@ -250,6 +259,7 @@ MONEY_FORM = {
 }
 _REASON_FORM = {"type": "string", "minLength": 1, "maxLength": REASON_LENGTH_MAX}
 Id = Annotated[str, BeforeValidator(text_id), WithJsonSchema(_id_form(ID_LENGTH_MAX))]
+FactId = Annotated[str, BeforeValidator(_fact_id), WithJsonSchema(_id_form(ID_LENGTH_MAX))]
 PaymentId = Annotated[str, BeforeValidator(_payment_id), WithJsonSchema(_payment_id_form())]
 ShopId = Annotated[str, BeforeValidator(_shop_id), WithJsonSchema(_id_form(GLOBAL_ID_LENGTH_MAX))]
 Aliases = Annotated[tuple[str, ...], other_names(text_id), WithJsonSchema(_aliases_form(_id_form(ID_LENGTH_MAX)))]

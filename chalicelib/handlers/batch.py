@@ -18,7 +18,7 @@ from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
 from chalicelib.ports import CallTime
 from chalicelib.settings import Settings
 from chalicelib.telemetry import add_up, count, count_parked, logger, processed, sample, waited
-from chalicelib.usecases.ending import GroundRetry, Parked, PutOff, SentOn, ending
+from chalicelib.usecases.ending import IGNORED, GroundRetry, Parked, PutOff, SentOn, ending
 from chalicelib.usecases.posting import MARGIN_SECONDS
 from chalicelib.usecases.work import internal
 from chalicelib.wiring import for_posting
@@ -302,6 +302,8 @@ class Batch:
             self._log_waiting(message, end.error, end.seconds)
             (self._leaving if isinstance(end, SentOn) else self._delayed).append((message, end.seconds))
             return
+        if event is not None and event.moot and isinstance(end, Parked) and end.error.code is Code.ORDER_MISSING:
+            event, end = event.as_ignored(), IGNORED
         if event is not None:
             self._settled(event, secondary)
         if isinstance(end, Parked):

@@ -1,6 +1,6 @@
 """A batch's webhooks as Shopify and Stripe send them: their merchants, and what they ask for (contract, section 15)."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -11,11 +11,11 @@ from chalicelib.contracts.inbound.payloads import Ignored, Terms
 from chalicelib.contracts.moments import moment
 from chalicelib.contracts.sources.fields import as_json
 from chalicelib.contracts.sources.raw import RawWebhook
-from chalicelib.contracts.sources.webhooks import SourceEvent, SourceTerms, Webhook
+from chalicelib.contracts.sources.webhooks import SourceEvent, SourceTerms, UnusedReason, Webhook
 from chalicelib.domain.errors import Rejected
 from chalicelib.domain.ids import MerchantId, instant
 from chalicelib.domain.links import link_name, merchant_of_name
-from chalicelib.domain.movements import Movement
+from chalicelib.domain.movements import Movement, RefundMovement
 from chalicelib.settings import Settings
 from chalicelib.usecases.linking import Linking, WebhookNames
 from chalicelib.wiring import for_posting
@@ -93,13 +93,14 @@ class RawWebhooks:
             merchant,
             unlinked_opens=self._unlinked_opens,
             redelivered=found.message.deliveries > 1,
-            moves=asked is None or bool(asked.movements or asked.secondary),
+            moves=asked is None or asked.moves,
             closes=webhook.closed,
             now=instant(now),
         )
         if owner is not None:
             return self._of(found, owner.merchant_id, now, opens=owner.opens)
         assert asked is not None, "a merchant that is known is the owner"
+        asked = asked.as_ignored()
         ignored = tuple(replace(one, merchant_id=None) for one in asked.ignored)
         return replace(asked, merchant_id=None, closes=False, ignored=ignored)
 
@@ -117,9 +118,11 @@ class RawWebhooks:
             events.insert(0, read_event(opening, self._terms, now=now))
         secondary, refused = self._secondary(of_events, merchant, now)
         nothing = _nothing(webhook, merchant)
+        movements = tuple(movement for event in events for movement in event.movements)
         return replace(
             nothing,
-            movements=tuple(movement for event in events for movement in event.movements),
+            movements=movements,
+            moot=_moot(movements),
             secondary=tuple(secondary),
             ignored=(*nothing.ignored, *(one for event in events for one in event.ignored), *refused),
             dropped=tuple(field for event in events for field in event.dropped),
@@ -141,6 +144,16 @@ class RawWebhooks:
             except Rejected as error:
                 refused.append(Ignored(reason=error.code, merchant_id=merchant, reference_id=refund_id))
         return movements, refused
+
+
+def _moot(movements: Sequence[Movement]) -> tuple[Ignored, ...]:
+    """Return the movements as ignored, if all are refunds of no money, as of an order cancelled before it was paid."""
+    if not all(isinstance(one, RefundMovement) and one.amount == 0 for one in movements):
+        return ()
+    return tuple(
+        Ignored(reason=UnusedReason.NOTHING_PAID, merchant_id=one.merchant_id, reference_id=one.reference_id)
+        for one in movements
+    )
 
 
 def _nothing(webhook: Webhook, merchant: MerchantId) -> Event:

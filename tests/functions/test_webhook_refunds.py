@@ -6,9 +6,10 @@ import pytest
 
 from chalicelib.contracts.sources.raw import from_request
 from chalicelib.domain.links import LinkKind
+from tests.support.api import CREDITS_TABLE
 from tests.support.events import asking
 from tests.support.system import System, seen
-from tests.support.webhooks import DOMAIN, ORDER_ID, REFUND_ID, headers, order, refund, text, transaction
+from tests.support.webhooks import DOMAIN, ORDER_ID, REFUND_ID, both, headers, order, refund, text, transaction
 
 BY_TOTAL = {
     "ORDER_CREDIT_BASIS": "total",
@@ -64,6 +65,19 @@ def test_a_refund_that_was_pending_and_is_refused_once_it_is_settled_is_a_dead_l
     assert (moved(shop), codes(shop)) == ([-10], ["currency_mismatch"])
 
 
+def test_a_refund_in_the_customers_currency_gives_credits_back_once_it_is_settled(shop: System) -> None:
+    lines = [{"id": 1, "subtotal_set": both("50.00", abroad="8000"), "total_tax_set": both("5.00", abroad="800")}]
+    due = [{"id": 2, "amount_set": both("55.00", abroad="8800"), "tax_amount_set": both("0.00", abroad="0")}]
+    shop.ingest(webhook("orders/paid", order()))
+    pending = transaction("8800", currency="JPY", status="pending")
+    shop.ingest(webhook("refunds/create", refund(pending, refund_line_items=lines, order_adjustments=due)))
+    settled = refund(transaction("8800", currency="JPY"), refund_line_items=lines, order_adjustments=[])
+    for hour in (10, 11):
+        assert shop.ingest(updated(hour, settled)) == []
+
+    assert (moved(shop), codes(shop)) == ([-10, 5], [])
+
+
 def test_a_refund_that_contradicts_its_record_is_no_dead_letter_with_each_update(shop: System) -> None:
     shop.ingest(webhook("orders/paid", order()))
     shop.ingest(
@@ -80,10 +94,11 @@ def test_a_refund_that_contradicts_its_record_is_no_dead_letter_with_each_update
     ("wrong", "parked"),
     [
         (abroad(), ["currency_mismatch"] * 2),
+        (refund(transaction("1", currency="JPY")), ["currency_mismatch"] * 2),
         (refund(transaction("9" * 16), transaction("9" * 16)), []),
         (refund(transaction("x")), []),
     ],
-    ids=["another currency", "too many digits", "no amount"],
+    ids=["another currency", "another currency than its lines", "too many digits", "no amount"],
 )
 def test_an_order_is_charged_and_edited_whatever_is_wrong_with_a_refund_in_it(
     shop: System, wrong: dict[str, Any], parked: list[str]
@@ -102,3 +117,46 @@ def test_an_order_that_is_refused_is_parked_at_once_with_the_refund_in_it(shop: 
     [letter] = shop.parked()
     assert letter.attributes["code"] == "total_missing"
     assert str(REFUND_ID) in letter.body
+
+
+CANCELLED = {"refund_line_items": [{"id": 1, "restock_type": "cancel", "subtotal_set": both("50.00", abroad="8000")}]}
+
+
+@pytest.mark.parametrize("transactions", [(), (transaction("100.00", kind="void"),)], ids=["no money", "a void"])
+def test_what_is_taken_back_of_an_order_that_nobody_paid_is_no_dead_letter(
+    shop: System, transactions: tuple[dict[str, Any], ...]
+) -> None:
+    restock = webhook("refunds/create", refund(*transactions, **CANCELLED))
+    assert shop.ingest(webhook("orders/updated", order(financial_status="pending"))) == []
+    assert shop.ingest(restock) == [restock["messageId"]]
+
+    shop.configure(GROUND_RETRY_SECONDS_TOTAL="0")
+    assert shop.ingest(restock) == []
+
+    assert (moved(shop), codes(shop)) == ([], [])
+    assert ignored(shop)[1:] == [("nothing_paid", str(REFUND_ID))]
+
+
+def test_what_is_taken_back_of_a_paid_order_is_recorded_as_nothing_in_any_order(shop: System) -> None:
+    restock = webhook("refunds/create", refund(**CANCELLED))
+    assert shop.ingest(restock) == [restock["messageId"]]
+    assert shop.ingest(webhook("orders/paid", order()), restock) == []
+
+    assert (moved(shop), codes(shop), ignored(shop)) == ([-10, 0], [], [])
+
+
+def test_money_that_goes_back_without_its_order_stays_a_dead_letter(shop: System) -> None:
+    shop.configure(GROUND_RETRY_SECONDS_TOTAL="0")
+    shop.ingest(webhook("refunds/create", refund(transaction("50.00"))))
+    shop.ingest(asking(REFUNDED, {"order_id": 5, "refund_id": 6, "refund_amount": 0}))
+
+    assert codes(shop) == ["order_missing"] * 2
+
+
+@pytest.mark.parametrize("unlinked", ["wait", "open"])
+def test_what_is_taken_back_in_a_shop_that_is_not_linked_needs_no_link(system: System, unlinked: str) -> None:
+    system.configure(UNLINKED=unlinked)
+    assert system.ingest(webhook("refunds/create", refund(**CANCELLED))) == []
+
+    assert (system.items(CREDITS_TABLE), codes(system)) == ([], [])
+    assert ignored(system) == [("nothing_paid", str(REFUND_ID))]

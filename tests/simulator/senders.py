@@ -28,6 +28,8 @@ TRACES = (
     "t" * 255,
 )
 LONGEST_TRACE = 255
+NEVER_SET = "0001-01-01T00:00:00Z"
+"""What Go writes for a time that was never set."""
 _NOTHING: Mapping[str, tuple[Any, ...]] = {
     "event_id": ("", None, [], "e" * 256),
     "correlation_id": ("", None, 1.5, "ß", "t" * 256, *TRACES),
@@ -118,7 +120,7 @@ def _sold(random: Random, shop: str) -> Letter:
     )
     total = random.choice(["total", "order_total", "total_price"])
     payload: dict[str, Any] = {"merchant_id": shop, "order_id": order, total: "10", "currency": said, "order_items": []}
-    return Letter(PAID, payload, letter.asks)
+    return Letter(PAID, {**payload, "expires_at": NEVER_SET}, letter.asks)
 
 
 def _returned(random: Random, shop: str) -> Letter:
@@ -141,7 +143,7 @@ def _renewed(random: Random, shop: str) -> Letter:
         at=at,
     )
     payload = {"merchant_id": shop, "subscription_id": SUBSCRIPTION, "credits": 5, "period_start": start}
-    return Letter(RENEWED, payload, (ask,), timestamp=at)
+    return Letter(RENEWED, {**payload, "period_end": 0, "expires_at": NEVER_SET}, (ask,), timestamp=at)
 
 
 def _delivery_id(random: Random, shop: str) -> Letter:

@@ -14,6 +14,7 @@ from chalicelib.domain.movements import FixedMovement
 from chalicelib.domain.orders import Policy
 from tests.support.builders import READ_AT, SHOP
 from tests.support.events import adjusted, asking, charged, opened, paid
+from tests.unit.test_lenient import UNSET_TIMES
 
 TERMS = Terms(trial_credits=100, policy=Policy())
 END = "2027-03-01T00:00:00.000Z"
@@ -85,6 +86,20 @@ def test_an_end_that_cannot_be_is_poison(body: str, field: str) -> None:
     with pytest.raises(Rejected) as caught:
         read_event(body, TERMS, now=READ_AT)
     assert (caught.value.code, caught.value.field) == (Code.FIELD_INVALID, field)
+
+
+@pytest.mark.parametrize("unset", UNSET_TIMES)
+@pytest.mark.parametrize("event_type", GIVE)
+def test_an_end_that_its_sender_never_set_is_none(event_type: str, unset: object) -> None:
+    terms = replace(TERMS, trial_expires_days=14, renewal_expires_with_period=True)
+    movement = read(with_end(event_type, expires_at=unset, period_end=unset), terms)
+    assert (movement.expires_at, movement.expiry_stated) == (None, False)
+
+
+@pytest.mark.parametrize("unset", UNSET_TIMES)
+def test_an_end_that_its_sender_never_set_stops_nothing_that_cannot_lapse(unset: object) -> None:
+    for body in (paid(1, expires_at=unset), adjusted("DECREASE", 5, expires_at=unset)):
+        assert len(read_event(body, TERMS, now=READ_AT).movements) == 1
 
 
 def test_the_settings_say_it_where_the_event_does_not() -> None:

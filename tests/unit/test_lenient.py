@@ -22,6 +22,7 @@ from tests.support.timing import cpu_seconds
 TERMS = Terms(trial_credits=100, policy=Policy())
 PAID = "evt.shopify.webhook.order_paid"
 RENEWED = "evt.subscription.renewed"
+REFUNDED = "evt.shopify.webhook.order_refunded"
 ORDER = {"merchant_id": SHOP, "order_id": 1}
 NIL = "00000000-0000-0000-0000-000000000000"
 UNREADABLE: list[Any] = [True, [], {}, ["x"], {"a": 1}, "ß", "x" * 256, "a\nb", 1.5]
@@ -65,6 +66,43 @@ def test_a_uuid_that_was_never_set_names_nothing(nil: str) -> None:
     with pytest.raises(Rejected) as raised:
         read("evt.merchant.created", {"merchant_id": nil})
     assert raised.value.code == "field_missing"
+
+
+@pytest.mark.parametrize("nil", [NIL, NIL.replace("-", "")])
+@pytest.mark.parametrize(
+    ("event_type", "payload", "name"),
+    [
+        (PAID, {}, "order_id"),
+        (PAID, {"order_items": [{"order_id": 1}, {}]}, "order_items.1.order_id"),
+        (REFUNDED, {}, "order_id"),
+        ("evt.billing.payment_succeeded", {"credits": 5}, "payment_id"),
+        ("evt.billing.payment_refunded", {"credits": 5, "reversal_id": "r"}, "payment_id"),
+        ("evt.billing.payment_refunded", {"credits": 5, "payment_id": "p"}, "reversal_id"),
+        ("evt.billing.payment_disputed", {"payment_id": "p"}, "dispute_id"),
+        ("evt.billing.payment_dispute_won", {"payment_id": "p"}, "dispute_id"),
+        ("evt.credits.manual_adjustment", {"operation_type": "INCREASE", "credits": 5}, "adjustment_id"),
+    ],
+)
+def test_a_uuid_that_was_never_set_names_no_fact(event_type: str, payload: dict[str, Any], name: str, nil: str) -> None:
+    body = json.loads(json.dumps({"merchant_id": SHOP, **payload}))
+    *path, last = name.split(".")
+    place = body
+    for part in path:
+        place = place[int(part)] if part.isdigit() else place[part]
+    place[last] = nil
+    with pytest.raises(Rejected) as raised:
+        read(event_type, body)
+
+    assert (raised.value.code, raised.value.field) == ("field_missing", f"payload.{name}")
+
+
+@pytest.mark.parametrize("nil", [NIL, NIL.replace("-", "")])
+def test_a_refund_whose_uuid_was_never_set_has_none(nil: str) -> None:
+    [refund] = read(REFUNDED, {**ORDER, "refund_id": nil}).movements
+    assert refund.key == "SHOPIFY_REFUND_ORDER_1"
+    cumulative = {"payment_id": "p", "reversal_id": nil, "amount_refunded": "5", "payment_total": "10"}
+    [reversal] = read("evt.billing.payment_refunded", {"merchant_id": SHOP, **cumulative}).movements
+    assert reversal.key == "BILLING_REVERSAL_p_TO_5"
 
 
 @pytest.mark.parametrize("code", ["XXX", "xxx"])
@@ -299,29 +337,30 @@ def test_what_is_no_instant_is_an_opaque_period(opaque: str) -> None:
     assert period_name(opaque) == opaque
 
 
-@pytest.mark.parametrize(
-    "unset",
-    [
-        "0001-01-01T00:00:00Z",
-        "0001-01-01T00:00:00",
-        "0001-01-01 00:00:00+00",
-        "0000-12-31T23:06:32-00:53",
-        "0000-00-00 00:00:00",
-        "0000-00-00",
-        "00010101T000000Z",
-        "-62135596800",
-        "-62135596800.0",
-        -62135596800,
-        -62135596800.0,
-        -62135596800000,
-        "1970-01-01T00:00:00Z",
-        "1970-01-01",
-        "0",
-        "0.0",
-        0,
-        0.0,
-    ],
-)
+UNSET_TIMES: list[Any] = [
+    "0001-01-01T00:00:00Z",
+    "0001-01-01T00:00:00",
+    "0001-01-01 00:00:00+00",
+    "0000-12-31T23:06:32-00:53",
+    "0000-00-00 00:00:00",
+    "0000-00-00",
+    "00010101T000000Z",
+    "-62135596800",
+    "-62135596800.0",
+    -62135596800,
+    -62135596800.0,
+    -62135596800000,
+    "1970-01-01T00:00:00Z",
+    "1970-01-01",
+    "0",
+    "0.0",
+    0,
+    0.0,
+]
+"""What languages and databases write for a time that was never set."""
+
+
+@pytest.mark.parametrize("unset", UNSET_TIMES)
 def test_a_period_that_its_sender_never_set_is_none(unset: Any) -> None:
     payload = {"merchant_id": SHOP, "subscription_id": "s", "period_start": unset, "credits": 5}
     [renewal] = read(RENEWED, {**payload, "renewal_id": "in_1"}).movements

@@ -5,7 +5,7 @@ applied, even if only one of its five orders is bad.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
 from typing import Final
@@ -83,7 +83,8 @@ class Event:
     read. `links` are names that belong to the merchant from now on, `payment_names` those of payments, which no other
     merchant may have; `paid` are the invoices that payments paid, by the payments' names. An event that `closes`
     reports that the shop removed the app, at `occurred_at` if the time is known. `secondary` are movements that have
-    events of their own, and may be repeated here: one that contradicts its record is ignored.
+    events of their own, and may be repeated here: one that contradicts its record is ignored. If no money went back by
+    any of its movements, `moot` says so: without the orders that they are of, nothing is missing.
     """
 
     event_type: str
@@ -91,6 +92,7 @@ class Event:
     movements: tuple[Movement, ...]
     secondary: tuple[Movement, ...] = ()
     ignored: tuple[Ignored, ...] = ()
+    moot: tuple[Ignored, ...] = ()
     dropped: tuple[str, ...] = ()
     links: tuple[Link, ...] = ()
     payment_names: tuple[str, ...] = ()
@@ -103,6 +105,15 @@ class Event:
     def opens(self) -> bool:
         """Whether it reports that a shop has come, or has come back."""
         return self.event_type in OPENING
+
+    @property
+    def moves(self) -> bool:
+        """Whether it moves credits, if its orders are known."""
+        return bool(self.secondary) or bool(self.movements) and not self.moot
+
+    def as_ignored(self) -> "Event":
+        """Return it with none of its movements, which are moot."""
+        return replace(self, movements=(), ignored=(*self.ignored, *self.moot))
 
     @property
     def requests(self) -> tuple[tuple[Movement, ...], ...]:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationInfo, Wit
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
-from chalicelib.contracts.moments import MOMENT_FORM, moment
+from chalicelib.contracts.moments import MOMENT_FORM, moment, never_set
 from chalicelib.contracts.values import whole
 from chalicelib.domain.errors import Code
 from chalicelib.domain.ids import Instant, instant
@@ -33,12 +33,18 @@ def end(value: Any) -> Instant | None:
     return instant(found)
 
 
+def _stated(value: Any) -> Instant | None:
+    return None if never_set(value) else end(value)
+
+
 def _refused(value: Any) -> None:
-    if value is not None:
+    if not never_set(value):
         raise PydanticCustomError(Code.FIELD_INVALID, "only added credits can lapse, and this order uses credits")
 
 
 End = Annotated[Instant | None, BeforeValidator(end), WithJsonSchema(MOMENT_FORM)]
+StatedEnd = Annotated[Instant | None, BeforeValidator(_stated), WithJsonSchema(MOMENT_FORM)]
+"""An end that an event states; one that its sender never set is none."""
 Days = Annotated[
     Annotated[int, whole(1, EXPIRES_IN_DAYS_MAX, "days are a whole number from 1 to {most}")] | None,
     WithJsonSchema({"type": "integer", "minimum": 1, "maximum": EXPIRES_IN_DAYS_MAX}),
@@ -52,7 +58,7 @@ class Expiring(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    expires_at: End = None
+    expires_at: StatedEnd = None
     expires_in_days: Days = None
 
     @field_validator("expires_in_days")

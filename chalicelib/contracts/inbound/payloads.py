@@ -14,6 +14,7 @@ from chalicelib.contracts.values import (
     Aliases,
     BatchCredits,
     Credits,
+    FactId,
     Id,
     Merchant,
     PaymentAliases,
@@ -190,7 +191,7 @@ class CreditsByManyNames(Payload):
 class ManualAdjustment(Expiring, CreditsByManyNames):
     """An admin corrects a balance."""
 
-    adjustment_id: Id
+    adjustment_id: FactId
     operation_type: Direction
     credits_to_use: Credits | None = None
     reason: Reason | None = None

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict
 
@@ -17,6 +18,7 @@ from chalicelib.contracts.values import (
     ShopId,
     given,
     money_text,
+    nil_is_none,
 )
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.movements import Movement, RefundMovement, refund_key, refund_of_order_key
@@ -31,7 +33,7 @@ class RefundEntry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     order_id: ShopId | None = None
-    refund_id: ShopId | None = None
+    refund_id: Annotated[ShopId | None, nil_is_none] = None
     refund_amount: Money | None = None
     order_total: OptionalMoney = None
     total: OptionalMoney = None

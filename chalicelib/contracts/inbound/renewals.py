@@ -3,49 +3,33 @@
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, WithJsonSchema
 
-from chalicelib.contracts.decoding import is_writable
 from chalicelib.contracts.inbound.envelopes import Envelope
 from chalicelib.contracts.inbound.expiry import Expiring
 from chalicelib.contracts.inbound.payloads import CreditsByManyNames, Ignored, Terms, fixed_movement, known_by
-from chalicelib.contracts.moments import EARLIEST, MOMENT_FORM, moment
-from chalicelib.contracts.values import Id, PaymentAliases, PaymentId, Reading
+from chalicelib.contracts.moments import EARLIEST, EPOCH, MOMENT_FORM, integral, moment, never_set
+from chalicelib.contracts.values import Id, PaymentAliases, PaymentId, Reading, nil_is_none
 from chalicelib.domain.errors import Code, Rejected
-from chalicelib.domain.ids import NIL_UUIDS, escaped
+from chalicelib.domain.ids import escaped
 from chalicelib.domain.movements import Kind, Movement
 
 _LATEST_PERIOD = datetime(2100, 1, 1, tzinfo=UTC)
-_EPOCH = datetime.fromtimestamp(0, UTC)
 _NUMBER = re.compile(r"([0-9]{1,16})(\.0+)?")
-_UNSET = re.compile(
-    r"\s*(?:000[01](?:-\d{2}-\d{2}|\d{4}(?=T))(?:\D.*)?|(?:0|-62135596800(?:000)?)(?:\.0+)?\s*)", re.ASCII
-)
-"""What languages and databases write for a time that was never set: Go and C# the year 1, MySQL the year 0.
-
-In Unix time, the year 1 begins 62135596800 seconds before 1970.
-"""
 
 
 def _start(value: Any) -> Any:
-    """Return the start of a period as it is checked, None for one that was never set: it would name every period.
-
-    A number without a fraction is the integer that it is: some senders write an instant as 1793491200.0.
-    """
-    if isinstance(value, Decimal) and is_writable(value) and value == value.to_integral():
-        value = int(value)
-    unset = isinstance(value, str | int) and _UNSET.fullmatch(str(value))
-    return None if unset or moment(value) == _EPOCH else value
+    """Return the start of a period as it is checked, None for one that was never set: it would name every period."""
+    return None if never_set(value) else integral(value)
 
 
 class SubscriptionRenewed(Expiring, CreditsByManyNames):
     """A subscription was renewed for a period: every period counts, the same period once."""
 
     subscription_id: Id
-    renewal_id: Annotated[PaymentId | None, BeforeValidator(lambda value: None if value in NIL_UUIDS else value)] = None
+    renewal_id: Annotated[PaymentId | None, nil_is_none] = None
     period_start: Annotated[Id | None, BeforeValidator(_start)] = None
     period_end: Annotated[Any, WithJsonSchema(MOMENT_FORM)] = None
     aliases: PaymentAliases = ()
@@ -76,7 +60,7 @@ class SubscriptionRenewed(Expiring, CreditsByManyNames):
         Raises:
             Rejected: it cannot be read, and decides when the credits lapse.
         """
-        if not terms.renewal_expires_with_period or self.lapses or self.period_end is None:
+        if not terms.renewal_expires_with_period or self.lapses or never_set(self.period_end):
             return None
         found = moment(self.period_end)
         if found is None:
@@ -115,4 +99,4 @@ def period_name(text: str) -> str:
     found = moment(int(number[1]) if number else spelled)
     if found is None or not EARLIEST <= found < _LATEST_PERIOD:
         return text
-    return str(round((found - _EPOCH).total_seconds() * 1000))
+    return str(round((found - EPOCH).total_seconds() * 1000))

@@ -8,7 +8,18 @@ from pydantic_core import PydanticCustomError
 
 from chalicelib.contracts.inbound.envelopes import Envelope
 from chalicelib.contracts.inbound.payloads import Ignored, Payload, Terms, known_by
-from chalicelib.contracts.values import Aliases, Credits, Id, Money, PaymentId, Reading, given, money, money_text
+from chalicelib.contracts.values import (
+    Aliases,
+    Credits,
+    FactId,
+    Money,
+    PaymentId,
+    Reading,
+    given,
+    money,
+    money_text,
+    nil_is_none,
+)
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.movements import (
     DisputeWonMovement,
@@ -41,7 +52,7 @@ class PaymentRefunded(Payload):
     """
 
     payment_id: PaymentId
-    reversal_id: Id | None = None
+    reversal_id: Annotated[FactId | None, nil_is_none] = None
     credits: Credits | None = None
     amount: Money | None = None
     amount_refunded: Money | None = None
@@ -88,7 +99,7 @@ class PaymentRefunded(Payload):
 
 class _OfDispute(Payload):
     payment_id: PaymentId
-    dispute_id: Id
+    dispute_id: FactId
     aliases: Aliases = ()
 
 

@@ -7,16 +7,14 @@ way through JavaScript; then `admin_graphql_api_id` names the object.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from decimal import Decimal
 from typing import Any, Final
-
-from pydantic_core import PydanticCustomError
 
 from chalicelib.contracts.event_types import ORDER_PAID, ORDER_REFUNDED
 from chalicelib.contracts.inbound.orders import PAID
 from chalicelib.contracts.sources import fields as reading
 from chalicelib.contracts.sources.fields import COUNT, Fields, Shape
 from chalicelib.contracts.sources.shopify_ids import number
+from chalicelib.contracts.sources.shopify_refunds import REFUND, Refunded, refunded
 from chalicelib.contracts.sources.webhooks import (
     Closed,
     Part,
@@ -26,7 +24,7 @@ from chalicelib.contracts.sources.webhooks import (
     UnusedReason,
     Webhook,
 )
-from chalicelib.contracts.values import NO_CURRENCY, given, money, money_text
+from chalicelib.contracts.values import given, money_text
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.links import SHOP_DOMAIN, LinkKind, link_name
 from chalicelib.domain.movements import ORDER_UPDATED
@@ -41,33 +39,15 @@ TOPIC, SHOP, TRIGGERED, EVENT, TEST = (
 HEADERS: Final = (TOPIC, SHOP, TRIGGERED, EVENT, TEST)
 """The headers that are read; the signature's is not among them."""
 
-_SHOP_MONEY: Shape = {"shop_money": {"amount": None, "currency_code": None}}
-_REFUND: Shape = {
-    "id": None,
-    "admin_graphql_api_id": None,
-    "order_id": None,
-    "created_at": None,
-    "processed_at": None,
-    "transactions": {
-        "kind": None,
-        "status": None,
-        "amount": None,
-        "currency": None,
-        "test": None,
-        "amount_set": _SHOP_MONEY,
-    },
-    "refund_line_items": {"subtotal_set": _SHOP_MONEY},
-    "order_adjustments": {"amount_set": _SHOP_MONEY},
-}
 # The last ones only show what kind of object a body is: nothing of what they hold is kept.
 SHAPE: Final[Shape] = {
-    **_REFUND,
+    **REFUND,
     "test": None,
     "financial_status": None,
     "currency": None,
     "total_price": None,
     "updated_at": None,
-    "refunds": _REFUND,
+    "refunds": REFUND,
     "line_items": COUNT,
     "myshopify_domain": None,
     "shop_domain": None,
@@ -198,11 +178,12 @@ def _settled(order: Fields, order_id: str) -> list[Part]:
         named = order_id
         try:
             named = refund_id = number(refund, "id", "Refund")
-            amount = _refunded(refund, refund_id)
+            amount = refunded(refund, refund_id)
         except Rejected as error:
             found.append(Unused(reason=error.code, field=error.field, reference_id=named))
             continue
-        if not isinstance(amount, Unused) and amount[0] > 0:
+        # A refund that was pending is reported only here: in another currency, the ledger refuses it, and it is parked.
+        if not isinstance(amount, Unused) and amount.amount > 0:
             found.append(replace(_refund_event(refund_id, order_id, amount), secondary=True))
     return found
 
@@ -216,65 +197,20 @@ def _refund(fields: Fields, _topic: str, terms: SourceTerms) -> list[Part]:
     tests = [one.path("test") for one in fields.each("transactions") if one.flag("test")]
     if tests and not terms.count_test_orders:
         return [Unused(reason=UnusedReason.TEST_ORDER, field=tests[0], reference_id=refund_id)]
-    amount = _refunded(fields, refund_id)
-    return [amount if isinstance(amount, Unused) else _refund_event(refund_id, order_id, amount)]
+    amount = refunded(fields, refund_id)
+    if isinstance(amount, Unused):
+        return [amount]
+    if amount.abroad is not None:
+        reason = f"the refund was paid in {amount.currency}, and nothing says what that is in the shop's currency"
+        raise Rejected(Code.CURRENCY_MISMATCH, reason, field=amount.abroad)
+    return [_refund_event(refund_id, order_id, amount)]
 
 
-def _refund_event(refund_id: str, order_id: str, amount: tuple[Decimal, str | None]) -> SourceEvent:
-    payload = given(order_id=order_id, refund_id=refund_id, refund_amount=money_text(amount[0]), currency=amount[1])
+def _refund_event(refund_id: str, order_id: str, refund: Refunded) -> SourceEvent:
+    payload = given(
+        order_id=order_id, refund_id=refund_id, refund_amount=money_text(refund.amount), currency=refund.currency
+    )
     return SourceEvent(event_type=ORDER_REFUNDED, payload=payload)
-
-
-def _refunded(refund: Fields, reference_id: str) -> tuple[Decimal, str | None] | Unused:
-    """Return the money that a refund gave back and its currency: 0 for a restock, which has no transactions."""
-    total, currency, failed = Decimal(0), _shop_currency(refund), None
-    for one in refund.each("transactions"):
-        status = (one.text("status") or "").lower()
-        if (one.text("kind") or "").lower() != "refund":
-            continue
-        if status == "pending":
-            return Unused(reason=UnusedReason.REFUND_PENDING, field=one.path("status"), reference_id=reference_id)
-        if status != "success":
-            failed = one.path("status")
-            continue
-        amount, given_in = _shop_money(one)
-        if None not in (given_in, currency) and given_in != currency:
-            raise Rejected(
-                Code.CURRENCY_MISMATCH,
-                "the refund's transactions are not all in the shop's currency",
-                field=one.path("currency"),
-            )
-        total, currency = total + amount, currency or given_in
-    if failed and not total:
-        return Unused(reason=UnusedReason.REFUND_FAILED, field=failed, reference_id=reference_id)
-    return total, currency
-
-
-def _shop_currency(refund: Fields) -> str | None:
-    for lines, name in (("refund_line_items", "subtotal_set"), ("order_adjustments", "amount_set")):
-        for line in refund.each(lines):
-            code = _currency(line.within(name, "shop_money"), "currency_code")
-            if code is not None:
-                return code
-    return None
-
-
-def _currency(money_set: Fields, name: str) -> str | None:
-    code = (money_set.text(name) or NO_CURRENCY).upper()
-    return None if code == NO_CURRENCY else code
-
-
-def _shop_money(transaction: Fields) -> tuple[Decimal, str | None]:
-    # Some versions give a transaction's amount in both currencies; then the shop's is the one that counts.
-    both = transaction.within("amount_set", "shop_money")
-    place, name = (both, "currency_code") if "amount" in both else (transaction, "currency")
-    currency = _currency(place, name)
-    if place.scalar("amount") is None:
-        place.missing("amount")
-    try:
-        return money(place.scalar("amount")), currency
-    except PydanticCustomError:
-        place.invalid("amount", "an amount of money of at least 0")
 
 
 def _check_kind(fields: Fields, *, needed: tuple[str, ...], foreign: tuple[str, ...]) -> None:
