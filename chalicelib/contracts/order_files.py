@@ -173,17 +173,19 @@ class OrderFile:
             raise _WrongError("", "not a JSON object")
         status = members.get("financial_status")
         paid = status is None or _plain("financial_status", status).lower() in PAID
-        total = members.get("total")
+        total = None if members.get("total") is None else _money("total", members["total"])
         code = members.get("currency")
+        refunds = _refunds(members.get("refunds"))
         return SourceOrder(
             line=line,
             merchant_id=self._merchant_of(members),
             order_id=_order_id("order_id", members.get("order_id"), any_form=True),
             paid=paid and members.get("test") is not True,
             paid_at=_time("paid_at", members.get("paid_at")),
-            total=None if total is None else _money("total", total),
+            total=total,
             currency=None if code is None else _currency("currency", code),
-            refunds=_refunds(members.get("refunds")),
+            refunded=None if refunds is None else _refunded(refunds, total),
+            refunds=refunds,
         )
 
     def _merchant_of(self, members: Mapping[str, Any]) -> MerchantId:
@@ -264,6 +266,12 @@ def _refunds(value: Any) -> tuple[SourceRefund, ...] | None:
         )
         for one in value
     )
+
+
+def _refunded(refunds: Iterable[SourceRefund], total: Decimal | None) -> Decimal | None:
+    """Return the money that went back with these refunds, None where one was full and the total is unknown."""
+    amounts = [refund.amount for refund in refunds]
+    return total if None in amounts else sum((amount for amount in amounts if amount is not None), Decimal(0))
 
 
 def _split(chunks: Iterable[bytes]) -> Iterator[bytes]:

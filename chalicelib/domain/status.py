@@ -22,22 +22,29 @@ def status_since(account: Account) -> Instant:
 
     That is the time of the crossing, of the account's freeze, closing or reopening, or of the end of its grace.
     """
-    closure = account.closure
-    if account.freeze is not None and not account.closed:
+    if account.closure is not None and (account.closed or came_back(account)):
+        return account.closure.at
+    if account.freeze is not None:
         return account.freeze.since
-    changed_at = _out_of_time(account) or account.status_changed_at
-    if closure is None or not (closure.closed or account.enabled):
-        return changed_at
-    return closure.at if closure.closed else max(closure.at, changed_at)
+    return _out_of_time(account) or account.status_changed_at
 
 
 def status_transaction(account: Account) -> TransactionId | None:
-    """Return the transaction that switched the plugin, None if it was closed, or a grace ended by time alone."""
-    if account.closed:
+    """Return the transaction that switched the plugin.
+
+    None if the account was closed or reopened, or a grace ended by time alone.
+    """
+    if account.closed or came_back(account):
         return None
     if account.freeze is not None:
         return account.freeze.transaction_id
     return None if _out_of_time(account) else account.status_transaction_id
+
+
+def came_back(account: Account) -> bool:
+    """Return whether the plugin is on since the shop came back: no transaction has switched it since then."""
+    closure = account.closure
+    return account.enabled and closure is not None and closure.at > account.status_changed_at
 
 
 def deciding_transaction(account: Account) -> TransactionId | None:

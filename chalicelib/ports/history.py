@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from chalicelib.domain.transactions import Total, Transaction
 
 
+FOLLOWING_MAX = 9
+"""After a transaction, the most that may record what fell due before the next instant: each lot, and a freeze."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matches:
     """Transactions of certain kinds, newest first. `below` is where to continue, 0 when everything was examined."""
@@ -64,8 +68,11 @@ class HistoryReader(Protocol):
         """Return up to `wanted` transactions of these kinds and sequences, newest first; a long search stops early."""
         ...
 
-    def newest_by(self, account: Account, lowest: int, highest: int, time: Instant) -> Transaction | None:
-        """Return the newest transaction of these sequences that was created by `time`, None without any."""
+    def newest_by(self, account: Account, lowest: int, highest: int, time: Instant) -> tuple[Transaction, ...]:
+        """Return the newest transaction of these sequences that was created by `time`, and those after it.
+
+        Oldest first; at least `FOLLOWING_MAX` of those that follow within these sequences; empty without any by then.
+        """
         ...
 
     def sums(self, merchant_id: MerchantId, lowest: int, highest: int) -> TransactionSums:

@@ -29,7 +29,13 @@ from chalicelib.domain.statements import (
     months_between,
 )
 from chalicelib.domain.transactions import Total, Transaction
-from chalicelib.ports.history import FleetDaysReader, HistoryReader, MonthEndsReader, TransactionSums
+from chalicelib.ports.history import (
+    FOLLOWING_MAX,
+    FleetDaysReader,
+    HistoryReader,
+    MonthEndsReader,
+    TransactionSums,
+)
 
 ADDED_UP_MAX = 20_000
 """Transactions that one request may add up."""
@@ -71,7 +77,10 @@ class LookingBack:
             return as_of(account, at).balance
         if at < account.created_at:
             return 0
-        return self._newest_by(account, at).balance_after
+        newest, *later = self._newest_by(account, at)
+        # A lapse is recorded up to a minute after its instant, and first of all that follows it.
+        lapsed = (one.amount for one in later if one.kind is Kind.EXPIRY and one.reference_id <= at)
+        return newest.balance_after + sum(lapsed)
 
     def statement(self, merchant_id: MerchantId, month: Month, *, now: Instant) -> Statement | None:
         """Return the merchant's statement of a month that is not in the future, None without an account.
@@ -139,18 +148,19 @@ class LookingBack:
         wanted = [of_month for of_month in (month_before(month), month) if first <= of_month <= last]
         return self.ends.kept(account.merchant_id, wanted) if self.ends is not None and wanted else {}
 
-    def _newest_by(self, account: Account, at: Instant) -> Transaction:
+    def _newest_by(self, account: Account, at: Instant) -> tuple[Transaction, ...]:
         lowest, highest = bounds(at, account, self._kept(account, month_of(at)))
-        # The transaction after the bounds is read too: it decides if a restore took the tables back past what is kept.
-        found = self.history.newest_by(account, lowest, min(highest + 1, account.sequence), at)
-        if found is None or highest < found.sequence:
+        # Transactions after the bounds are read too: the first decides if a restore took the tables back past what is
+        # kept, and they record what had lapsed by then.
+        found = self.history.newest_by(account, lowest, min(highest + FOLLOWING_MAX, account.sequence), at)
+        if not found or highest < found[0].sequence:
             found = self.history.newest_by(account, 1, account.sequence, at)
-        assert found is not None, "the account had a transaction by then"
+        assert found, "the account had a transaction by then"
         return found
 
     def _derived(self, month: Month, account: Account) -> Closing:
         """Return the closing of a month whose end is not kept, from the newest transaction until then."""
-        transaction = self.history.newest_by(account, 1, account.sequence, month_end(month))
+        transaction = next(iter(self.history.newest_by(account, 1, account.sequence, month_end(month))), None)
         if transaction is None:
             return NOTHING
         return Closing(

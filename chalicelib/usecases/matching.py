@@ -138,17 +138,18 @@ class Matching:
         transactions = self.lookup(wanted) if wanted else {}
         for order in orders:
             transaction = transactions.get(names[order])
-            differences = [*self._order(order, transaction)]
+            missing = [refund for refund in order.refunds or () if refunds[order, refund] not in transactions]
+            differences = [*self._order(order, transaction, whole=not missing)]
             yield from differences
             if order.paid and (
                 transaction is not None or any(one.kind is DifferenceKind.MISSING for one in differences)
             ):
-                for refund in order.refunds or ():
-                    if refunds[order, refund] not in transactions:
-                        what = f"refund {refund.refund_id} is not in the ledger"
-                        yield _of(order, DifferenceKind.REFUND_MISSING, what, refund)
+                for refund in missing:
+                    what = f"refund {refund.refund_id} is not in the ledger"
+                    yield _of(order, DifferenceKind.REFUND_MISSING, what, refund)
 
-    def _order(self, order: SourceOrder, transaction: Transaction | None) -> Iterator[Difference]:
+    def _order(self, order: SourceOrder, transaction: Transaction | None, *, whole: bool) -> Iterator[Difference]:
+        """Yield what differs of an order; of what went back, only where the ledger has the `whole` of its refunds."""
         if transaction is None:
             yield from self._without_transaction(order)
             return
@@ -168,9 +169,11 @@ class Matching:
             yield _of(order, DifferenceKind.OTHER_CURRENCY, f"{code} here, {order.currency} there")
         elif total is not None and order.total is not None and total != order.total:
             yield _of(order, DifferenceKind.OTHER_TOTAL, f"{total:f} here, {order.total:f} there")
-        elif order.refunded is not None and (back := refunded_here(transaction, total)) not in (None, order.refunded):
-            what = f"{back or Decimal(0):f} went back here, {order.refunded:f} there"
-            yield _of(order, DifferenceKind.OTHER_REFUND, what)
+        elif whole and order.refunded is not None:
+            back = refunded_here(transaction, order.total if total is None else total)
+            if back not in (None, order.refunded):
+                what = f"{back or Decimal(0):f} went back here, {order.refunded:f} there"
+                yield _of(order, DifferenceKind.OTHER_REFUND, what)
 
     def _without_transaction(self, order: SourceOrder) -> Iterator[Difference]:
         if not order.paid:

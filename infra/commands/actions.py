@@ -8,6 +8,7 @@ from rich.text import Text
 
 from chalicelib.adapters.dynamodb.desk import Desk
 from chalicelib.contracts.api.people import Action as ActionAnswer
+from chalicelib.contracts.api.sentences import time_text
 from chalicelib.domain.actions import Action, Did
 from chalicelib.domain.ids import MerchantId
 from infra.commands.alerting import limits
@@ -55,7 +56,8 @@ def actions(
         lead = Text(f"{shown(one.time, local=local)} {zone(local=local)}  ", style="dim")
         say_beside(lead, f"{about}{one.admin_id} {sentence(one)}")
     if following is not None:
-        say(f"The newest {limit:,}; go on with --before {following}", style="dim")
+        which = "newest" if before is None else "next"
+        say(f"The {which} {limit:,}; go on with --before {following}", style="dim")
 
 
 def sentence(action: Action) -> str:
@@ -91,7 +93,7 @@ def _grace(details: Details) -> str:
 
 
 def _frozen(details: Details) -> str:
-    until = f" until {shown(str(details['until']))}" if details["until"] else ""
+    until = f" until {time_text(str(details['until']))}" if details["until"] else ""
     return f"froze the account{until}: {details['reason']}"
 
 

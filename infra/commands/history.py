@@ -75,8 +75,8 @@ def history(
     reader = TargetLedger(find(stage, profile))
     account = reader.account_or_refuse(MerchantId(merchant))
     lowest, highest = reader.span(account, first, last)
-    highest = min(highest, highest if before is None else before - 1)
-    found = _matching(reader, account, lowest, highest, types or [])
+    total = None if types else max(0, highest - lowest + 1)
+    found = _matching(reader, account, lowest, highest if before is None else min(highest, before - 1), types or [])
     if as_csv:
         _write(found if limit is None else islice(found, limit))
         return
@@ -84,9 +84,9 @@ def history(
     following = page[-1].sequence if page and next(found, None) is not None else None
     if as_json:
         items = [answers.Transaction.of(one).model_dump(mode="json") for one in page]
-        print_list(items, total=None if types else max(0, highest - lowest + 1), following=following)
+        print_list(items, total=total, following=following)
     else:
-        _show(page, account, following, local=local)
+        _show(page, account, following, total=total, local=local)
 
 
 def _matching(
@@ -102,7 +102,9 @@ def _matching(
         highest, window = bottom - 1, min(2 * window, WINDOW)
 
 
-def _show(page: Sequence[Transaction], account: Account, following: int | None, *, local: bool) -> None:
+def _show(
+    page: Sequence[Transaction], account: Account, following: int | None, *, total: int | None, local: bool
+) -> None:
     if not page:
         say(f"No such transaction; the account has {account.sequence:,}.")
         return
@@ -113,7 +115,8 @@ def _show(page: Sequence[Transaction], account: Account, following: int | None, 
         shortened="reference",
     )
     if following is not None:
-        say(f"{len(page)} of {account.sequence:,}; go on with --before {following}", style="dim")
+        whole = "those asked for" if total is None else f"{total:,}"
+        say(f"{len(page)} of {whole}; go on with --before {following}", style="dim")
 
 
 def _row(transaction: Transaction, *, local: bool) -> tuple[str, ...]:

@@ -153,6 +153,43 @@ def test_refunds_by_their_ids_are_looked_for_and_sent(shop: System) -> None:
     assert compared(content, name="orders.jsonl")["total"] == 0
 
 
+def test_a_refund_of_another_amount_is_named_in_json_lines_as_in_a_csv(shop: System) -> None:
+    sent(shop, *((str(number), "20") for number in range(1, 7)))
+    for order_id, amount in (("1", "5"), ("3", "5"), ("5", "5")):
+        shop.ingest(refunded(order_id, refund_id=f"r{order_id}", refund_amount=amount, order_total="20"))
+    shop.ingest(*(refunded(order_id, refund_id=f"r{order_id}") for order_id in ("2", "4")))
+
+    def of(*refunds: tuple[str, str | None]) -> list[dict[str, str | None]]:
+        return [{"refund_id": name, "amount": amount} for name, amount in refunds]
+
+    there = {
+        "1": of(("r1", "5.00")),
+        "2": of(("r2", "20.00")),
+        "3": of(("r3", "8.00")),
+        "4": of(),
+        "5": of(("r5", "5.00"), ("r6", "2.00")),
+        "6": None,
+    }
+    paid_at = instant(NOW - timedelta(days=3))
+    lines = [{"order_id": one, "total": "20", "paid_at": paid_at, "refunds": there[one]} for one in there]
+
+    told = compared("\n".join(map(json.dumps, lines)).encode(), name="orders.jsonl", status=1)
+
+    assert [(one["kind"], one["order_id"], one["what"]) for one in told["items"]] == [
+        ("other_refund", "3", "5 went back here, 8.00 there"),
+        ("other_refund", "4", "20 went back here, 0 there"),
+        ("refund_missing", "5", "refund r6 is not in the ledger"),
+    ]
+
+
+def test_a_full_refund_of_an_order_without_a_total_is_one_of_the_total_in_the_file(shop: System) -> None:
+    shop.ingest(paid("1"), refunded("1"))
+    content = exported(row(1, "24.90", Refunded_Amount="24.90"), row(2, "24.90"))
+    shop.ingest(paid("2"), refunded("2"))
+
+    assert kinds(compared(content, status=1)) == [("other_refund", "2")]
+
+
 def test_a_hundred_orders_are_one_read(shop: System, aws: Aws) -> None:
     content = exported(*(row(number, at=datetime.now(UTC)) for number in range(250)))
     aws.calls.clear()

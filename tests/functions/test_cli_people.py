@@ -4,7 +4,10 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.actions import Did, action_on
+from chalicelib.domain.ids import Instant
 from infra.commands import actions, alerting, changes, history, letters, naming, status, undoing
+from infra.commands.actions import sentence
 from tests.functions.test_cli_merchants import NAMELESS, OTHER, street
 from tests.functions.test_cli_operations import Desk, desk
 from tests.functions.test_dead_letters import POISON
@@ -206,6 +209,23 @@ def test_who_did_what_is_told_of_one_merchant_or_of_all(people: Desk) -> None:
     assert people.run("actions", NAMELESS).stdout == "No admin has changed anything yet.\n"
     assert people.run("actions", "--before", "1").stdout == "None before this one.\n"
     assert people.run("actions", "--before", "0").exit_code == people.run("actions", "--before", "-5").exit_code == 2
+
+
+def test_the_end_of_a_freeze_is_told_with_its_zone_beside_a_time_that_may_be_local() -> None:
+    details = {"reason": "fraud", "until": "2099-01-01T00:00:00.000Z", "transaction_id": "t"}
+    frozen = action_on(Did.FROZEN, "t", admin_id="ada", time=Instant("2026-11-01T00:00:00.000Z"), details=details)
+
+    assert sentence(frozen) == "froze the account until 2099-01-01 00:00:00 UTC: fraud"
+
+
+def test_a_later_page_of_actions_is_not_called_the_newest(people: Desk) -> None:
+    adjusted(people, "--add", "20")
+    assert people.run("threshold", PENNY, "10", "--admin", "grace").exit_code == 0
+    first = people.told("actions", PENNY, "--limit", "1")
+
+    footer = lines(people, "actions", PENNY, "--limit", "1", "--before", str(first["next"]))[-1]
+
+    assert footer.startswith("The next 1; go on with --before ")
 
 
 def test_a_dead_letter_is_found_by_an_order_s_number_and_retried_by_the_console_s_word(people: Desk) -> None:

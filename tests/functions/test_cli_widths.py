@@ -10,6 +10,7 @@ import pytest
 from rich.cells import cell_len
 from rich.text import Text
 
+from chalicelib.wiring import for_posting
 from infra.commands import cli, history, letters, status
 from infra.commands.target import Target
 from tests.functions.test_cli_operations import Desk, desk
@@ -115,6 +116,22 @@ def test_a_history_is_asked_by_type_and_by_time_and_page(shop: Desk) -> None:
     assert (page["total"], page["next"]) == (6, 3)
     assert sequences("--before", str(page["next"])) == [2, 1]
     assert shop.told("history", SHOP, "--type", "payment")["next"] is None
+
+
+def test_every_page_of_a_history_counts_all_that_was_asked_for(shop: Desk) -> None:
+    shop.system.monkeypatch.setattr(for_posting, "now", lambda: "2999-01-01T00:00:00.000Z")
+    shop.system.ingest(paid("much later"))
+    until = ("--until", "2999-01-01")
+
+    first, second = (shop.told("history", SHOP, *until, "--limit", "4", *more) for more in ((), ("--before", "3")))
+    assert (first["total"], second["total"], second["next"]) == (6, 6, None)
+
+    def footer(*more: str) -> str:
+        return shop.run("history", SHOP, "--limit", "1", *more).stdout.splitlines()[-1]
+
+    assert footer() == "1 of 7; go on with --before 7"
+    assert footer(*until, "--before", "6") == "1 of 6; go on with --before 5"
+    assert footer("--type", "trial", "--type", "payment", "--type", "order").startswith("1 of those asked for; go on ")
 
 
 def test_a_history_becomes_a_file_for_a_spreadsheet_that_calculates_nothing(shop: Desk) -> None:

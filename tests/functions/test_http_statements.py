@@ -22,7 +22,7 @@ from chalicelib.wiring import for_figures, for_posting
 from tests.support.api import ADMIN, NOBODY, NOON, OPS, OTHER, OWNER, REGION, Answered, Api, Aws, Ledger
 from tests.support.builders import SHOP, order, trial
 from tests.support.ends_of_months import MONTHS, lived
-from tests.support.fakes import FakeLedger
+from tests.support.fakes import FakeLedger, settle
 from tests.support.figures_tables import FiguresTable, created
 from tests.support.stream_events import Context, event, record
 
@@ -163,6 +163,23 @@ def test_statements_are_the_same_where_no_end_is_kept(
 
     assert derived == [statement(api, month).body["data"] for month in MONTHS]
     assert balances == [balance_at(api, transaction.created_at).body["data"] for transaction in some]
+
+
+@pytest.mark.parametrize("orders_before", [28, 30])
+def test_what_lapsed_in_a_long_history_stays_gone_once_it_is_recorded(
+    api: Api, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, orders_before: int
+) -> None:
+    monkeypatch.setattr(history_module, "WINDOW_MAX", 4)
+    written, day = FakeLedger(), NOON.date().isoformat()
+    orders = [order(f"{number}") for number in range(orders_before)]
+    lots = [replace(trial(40), expires_at=instant(NOON + timedelta(minutes=1)), expiry_stated=True)]
+    settle(written, [*lots, *orders], now=instant(NOON))
+    settle(written, [order(f"late {number}") for number in range(30)], now=instant(NOON + timedelta(seconds=90)))
+    ledger.copy(written)
+
+    balances = [balance_at(api, f"{day}T12:0{time}Z").body["data"]["balance"] for time in ("0:59.999", "1:00", "1:29")]
+
+    assert balances == [40 - orders_before, 0, 0]
 
 
 @pytest.mark.slow

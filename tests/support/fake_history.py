@@ -55,11 +55,12 @@ class FakeHistory:
         below = found[wanted - 1].sequence - 1 if len(found) >= wanted else floor - 1
         return Matches(transactions=tuple(found[:wanted]), below=below if below >= lowest else 0)
 
-    def newest_by(self, account: Account, lowest: int, highest: int, time: Instant) -> Transaction | None:
-        """Return the newest of these transactions that was created by then."""
+    def newest_by(self, account: Account, lowest: int, highest: int, time: Instant) -> tuple[Transaction, ...]:
+        """Return the newest of these transactions that was created by then, and those after it, oldest first."""
         self.reads.append("newest_by")
         between = self._between(account.merchant_id, lowest, highest)
-        return next((transaction for transaction in between if transaction.created_at <= time), None)
+        newest = next((place for place, one in enumerate(between) if one.created_at <= time), None)
+        return () if newest is None else between[newest::-1]
 
     def sums(self, merchant_id: MerchantId, lowest: int, highest: int) -> TransactionSums:
         """Return the sums of these transactions."""

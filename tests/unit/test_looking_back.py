@@ -115,6 +115,23 @@ def test_what_has_lapsed_by_then_is_gone_though_it_is_not_recorded() -> None:
     assert [past.balance(SHOP, Instant(f"2025-06-{day}T12:00:00.000Z")) for day in (19, 20)] == [9, 2]
 
 
+@pytest.mark.parametrize("kept", [True, False])
+def test_what_had_lapsed_by_then_stays_gone_once_it_is_recorded(kept: bool) -> None:
+    ledger, ends = FakeLedger(), FakeMonthEnds()
+    lots = [
+        replace(payment(f"p{day}", 7), expires_at=Instant(f"2025-06-20T00:00:0{day}.000Z"), expiry_stated=True)
+        for day in range(8)
+    ]
+    settle(ledger, [trial(2), *lots], now=Instant("2025-06-01T12:00:00.000Z"))
+    settle(ledger, [order("1")], now=Instant("2025-06-20T00:00:40.000Z"))
+    settle(ledger, [order("2")], now=Instant("2025-07-20T00:00:00.000Z"))
+    ends.note_all(ledger.commits)
+    past = LookingBack(history=FakeHistory(ledger), ends=ends if kept else None)
+
+    times = ["19T23:59:59.999", "20T00:00:00.000", "20T00:00:06.999", "20T00:00:39.999", "20T00:00:40.000"]
+    assert [past.balance(SHOP, Instant(f"2025-06-{time}Z")) for time in times] == [58, 51, 9, 2, 1]
+
+
 @pytest.fixture
 def brief() -> LookingBack:
     """A shop with three transactions in a minute and one a month later, no ends kept."""

@@ -20,7 +20,7 @@ from chalicelib.domain.ids import Instant, MerchantId, TransactionId
 from chalicelib.domain.ledger import Account
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.transactions import Total, Transaction
-from chalicelib.ports.history import Matches, TransactionSums
+from chalicelib.ports.history import FOLLOWING_MAX, Matches, TransactionSums
 
 WINDOW_MIN = 50
 WINDOW_MAX = 1000
@@ -142,14 +142,16 @@ class History:
                 highest = self._first_at(account, _just_after(end)) - 1 if end >= account.created_at else 0
         return lowest, highest
 
-    def newest_by(self, account: Account, lowest: int, highest: int, time: Instant) -> Transaction | None:
-        """Return the newest transaction of these sequences that was created by `time`, None without any.
+    def newest_by(self, account: Account, lowest: int, highest: int, time: Instant) -> tuple[Transaction, ...]:
+        """Return the newest transaction of these sequences that was created by `time`, and those after it.
 
+        Oldest first; at least `FOLLOWING_MAX` of those that follow within these sequences; empty without any by then.
         One query where the range is no longer than `WINDOW_MAX`, and one more for each doubling of it.
 
         Raises:
             RetryLater: `unavailable` where the index lacks transactions that could be the answer.
         """
+        last = highest
         with translated():
             while highest - lowest >= WINDOW_MAX:
                 middle = (lowest + highest) // 2
@@ -158,11 +160,13 @@ class History:
                     highest = middle - 1
                 else:
                     lowest = middle
+        highest = min(highest + FOLLOWING_MAX, last)
         # Newest first, and whole: what the index lacks yet would be a balance that never was.
         transactions = self.transactions(account, lowest, highest)
         if _newest(transactions, lowest) < highest:
             raise RetryLater(Code.UNAVAILABLE, "the index of the history lacks its newest transactions")
-        return next((transaction for transaction in transactions if transaction.created_at <= time), None)
+        newest = next((place for place, one in enumerate(transactions) if one.created_at <= time), None)
+        return () if newest is None else transactions[newest::-1]
 
     def _first_at(self, account: Account, time: str) -> int:
         """Return the lowest sequence whose transaction was created at `time` or later."""

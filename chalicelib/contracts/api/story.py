@@ -5,7 +5,7 @@ publishers' code; this is not a log of deliveries (contract, "Why off, since whe
 the API and the command line show the same story.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Self
 
 from chalicelib.contracts.api.model import Model
@@ -25,8 +25,9 @@ from chalicelib.domain.freeze import FREEZE
 from chalicelib.domain.grace import End
 from chalicelib.domain.ids import Instant
 from chalicelib.domain.ledger import Account, Crossing, CrossingType, crossings
+from chalicelib.domain.movements import Kind
 from chalicelib.domain.plugin_status import Reason
-from chalicelib.domain.status import deciding_transaction, status_reason, status_since, status_transaction
+from chalicelib.domain.status import came_back, deciding_transaction, status_reason, status_since, status_transaction
 from chalicelib.domain.transactions import Transaction
 
 SOURCE = (
@@ -84,10 +85,11 @@ class Story(Model):
 def story_of(account: Account, excerpt: Excerpt) -> Story:
     """Return the story of `account`, from the gathered transactions only."""
     decided = next((one for one in excerpt.transactions if one.transaction_id == deciding_transaction(account)), None)
+    repaying = {one.sequence - 1 for one in excerpt.transactions if one.kind is Kind.DEBT_REPAID}
     chapters = [
         chapter
-        for previous, transaction in zip([None, *excerpt.transactions], excerpt.transactions, strict=False)
-        if (chapter := _chapter(previous, transaction, decides=transaction is decided)) is not None
+        for previous, one in zip([None, *excerpt.transactions], excerpt.transactions, strict=False)
+        if (chapter := _chapter(previous, one, told=one is decided or one.sequence in repaying)) is not None
     ]
     changed = _threshold_changed(account, excerpt.transactions[-1] if excerpt.transactions else None)
     return Story(
@@ -98,7 +100,7 @@ def story_of(account: Account, excerpt: Excerpt) -> Story:
         transaction_id=status_transaction(account),
         balance=account.balance,
         threshold=account.threshold,
-        because=_because(account, decided),
+        because=_because(account, decided, excerpt),
         since_then=_since_then(account, decided, excerpt),
         remedy=_remedy(account),
         chapters=[*chapters, *changed],
@@ -107,14 +109,20 @@ def story_of(account: Account, excerpt: Excerpt) -> Story:
     )
 
 
-def _because(account: Account, decided: Transaction | None) -> str:
+def _because(account: Account, decided: Transaction | None, excerpt: Excerpt) -> str:
     if account.closed:
         return "The shop has removed the app."
     if (freeze := account.freeze) is not None:
         return frozen_sentence(freeze.admin_id, freeze.reason, freeze.until)
+    if came_back(account):
+        return _CAME_BACK
     if status_transaction(account) is None and account.status_transaction_id is not None:
         return GRACE_ENDS[End.TIME]
-    return movement_sentence(decided) if decided else "The transaction that decided it cannot be read."
+    if decided is None:
+        return "The transaction that decided it cannot be read."
+    # A repayment is told of its inflow.
+    first = decided.sequence - (decided.kind is Kind.DEBT_REPAID)
+    return " ".join(movement_sentence(one) for one in excerpt.transactions if first <= one.sequence <= decided.sequence)
 
 
 def _remedy(account: Account) -> str | None:
@@ -126,7 +134,8 @@ def _remedy(account: Account) -> str | None:
     if account.enabled:
         return None
     if account.closed:
-        return "It is switched on again once the shop has installed the app again and has credits."
+        conditions = " and has credits" if account.freeze is None else ", has credits and is no longer frozen"
+        return f"It is switched on again once the shop has installed the app again{conditions}."
     if account.freeze is not None:
         return _thaws(account, account.freeze.until)
     if account.debt:
@@ -142,6 +151,7 @@ def _thaws(account: Account, until: Instant | None) -> str:
     return f"It is switched on again {when}, {'as it has' if account.covered else 'if it then has'} credits."
 
 
+_CAME_BACK = "The shop came back."
 _CONSEQUENCES: Mapping[CrossingType, Callable[[Crossing], str]] = {
     CrossingType.LOW_BALANCE_REACHED: lambda crossing: (
         f"The balance, {crossing.balance}, is at or below the threshold of {crossing.threshold} now."
@@ -151,7 +161,7 @@ _CONSEQUENCES: Mapping[CrossingType, Callable[[Crossing], str]] = {
     ),
     CrossingType.BALANCE_EXHAUSTED: lambda _: "No credit is left.",
     CrossingType.SHOP_CLOSED: lambda _: "The shop removed the app.",
-    CrossingType.SHOP_REOPENED: lambda _: "The shop came back.",
+    CrossingType.SHOP_REOPENED: lambda _: _CAME_BACK,
     CrossingType.FROZEN: lambda _: "The plugin went off.",
     CrossingType.UNFROZEN: lambda _: "The plugin went on.",
     CrossingType.LEVEL_CROSSED: lambda crossing: level_sentence(crossing.details),
@@ -168,8 +178,8 @@ def _consequence(crossing: Crossing) -> str:
     return _CONSEQUENCES[crossing.type](crossing)
 
 
-def _chapter(previous: Transaction | None, transaction: Transaction, *, decides: bool) -> Chapter | None:
-    """Return the chapter of a transaction, None if it affects no status, threshold or debt."""
+def _chapter(previous: Transaction | None, transaction: Transaction, *, told: bool) -> Chapter | None:
+    """Return the chapter of a transaction, None if it affects no status, threshold or debt and need not be `told`."""
     known = previous if previous is not None and previous.sequence == transaction.sequence - 1 else None
     derived = derived_crossings(transaction, before=known)
     changed = _threshold_moved(
@@ -181,7 +191,7 @@ def _chapter(previous: Transaction | None, transaction: Transaction, *, decides:
     )
     opening = transaction.sequence == 1
     always = transaction.kind in ALWAYS_TOLD or FREEZE in transaction.metadata
-    if not (derived.crossings or changed or opening or decides or always):
+    if not (derived.crossings or changed or opening or told or always):
         return None
     published = transaction_event(transaction)
     # Not the account's version: the fact of a movement is its transaction.
@@ -259,23 +269,23 @@ def _since_then(account: Account, decided: Transaction | None, excerpt: Excerpt)
     """Return the sentence about the shortfall since the plugin went off, None if it is on or there is none."""
     if account.enabled or decided is None:
         return None
-    later = [
-        transaction
-        for transaction in excerpt.transactions
-        if transaction.sequence >= decided.sequence and transaction.shortfall and transaction.kind not in ALWAYS_TOLD
-    ]
-    if not later:
+    # It may have gone off after the transaction: with the shop, or at the end of a grace.
+    place = status_since(account), decided.sequence
+    later = [one for one in excerpt.transactions if (one.created_at, one.sequence) >= place]
+    short = [one for one in later if one.shortfall and one.kind not in ALWAYS_TOLD]
+    if not short:
         return None
-    at_least = "" if _is_whole(excerpt, decided, account) else "at least "
-    missing = sum(transaction.shortfall for transaction in later)
+    at_least = "" if _is_whole(later, excerpt, account) else "at least "
+    missing = sum(one.shortfall for one in short)
     # An order and its edits are one order.
-    number = len({transaction.reference_id for transaction in later})
+    number = len({one.reference_id for one in short})
     orders = "order" if number == 1 else "orders"
     lacked = "was missing" if missing == 1 else "were missing"
     return f"Since then {at_least}{number} {orders} found too few credits: {credits_text(missing)} {lacked}."
 
 
-def _is_whole(excerpt: Excerpt, decided: Transaction, account: Account) -> bool:
-    """Return whether every transaction since the deciding one was gathered."""
-    later = [transaction.sequence for transaction in excerpt.transactions if transaction.sequence >= decided.sequence]
-    return later == list(range(decided.sequence, account.sequence + 1))
+def _is_whole(later: Sequence[Transaction], excerpt: Excerpt, account: Account) -> bool:
+    """Return whether every transaction was gathered from the first of these on, and the one before it."""
+    first = later[0].sequence
+    gathered = [one.sequence for one in excerpt.transactions if one.sequence >= first - 1]
+    return gathered == list(range(max(1, first - 1), account.sequence + 1))

@@ -19,8 +19,8 @@ function Filters({ filters, set }) {
       <option value="">all types</option>${Object.entries(TYPES).map(([type, name]) => html`<option key=${type} value=${type}>${name}s</option>`)}</select></div>
     <div><label for="way">Direction</label><select id="way" value=${filters.operation_type} onChange=${change("operation_type")}>
       <option value="">both</option><option value="INCREASE">in</option><option value="DECREASE">out</option></select></div>
-    <div><label for="from">From</label><input id="from" type="date" value=${filters.start_date} onChange=${change("start_date")} /></div>
-    <div><label for="to">To</label><input id="to" type="date" value=${filters.end_date} onChange=${change("end_date")} /></div>
+    <div><label for="from">From (UTC)</label><input id="from" type="date" value=${filters.start_date} onChange=${change("start_date")} /></div>
+    <div><label for="to">To (UTC)</label><input id="to" type="date" value=${filters.end_date} onChange=${change("end_date")} /></div>
     <button type="button" class="quiet" onClick=${() => set(NO_FILTERS)}>Clear filters</button>
   </form>`;
 }
