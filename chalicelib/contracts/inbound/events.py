@@ -109,7 +109,7 @@ class Event:
     @property
     def moves(self) -> bool:
         """Whether it moves credits, if its orders are known."""
-        return bool(self.secondary) or bool(self.movements) and not self.moot
+        return bool(self.secondary) or (bool(self.movements) and not self.moot)
 
     def as_ignored(self) -> "Event":
         """Return it with none of its movements, which are moot."""
