@@ -80,11 +80,7 @@ def adopt(
     """Make a new stack around the tables; deploy the stage's package over it afterwards. Safe to repeat."""
     client = _client("cloudformation", region)
     tables = Tables(credits=credits_table, transactions=transactions_table, links=links_table, desk=desk_table)
-    try:
-        adoption.adopt(client, stack, Path("build") / stage, tables)
-    except adoption.OtherStackError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from error
+    adoption.adopt(client, stack, Path("build") / stage, tables)
 
 
 @application.command(name="stop-writers")
@@ -100,11 +96,7 @@ def let_writers_go(stack: Stack, region: Region = None) -> None:
 
 
 def _change_writers(change: Callable[..., None], stack: str, region: str | None) -> None:
-    try:
-        change(_client("lambda", region), _client("dynamodb", region), _outputs(stack, region))
-    except writers.WritersError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from error
+    change(_client("lambda", region), _client("dynamodb", region), _outputs(stack, region))
 
 
 @application.command()
@@ -115,12 +107,7 @@ def replay(since: Moment, until: Moment, stack: Stack, region: Region = None) ->
     """
     resources = resources_of(_client("cloudformation", region), stack)
     span = again.Span(since=since, until=until)
-    try:
-        arns = again.replay(_client("events", region), stack, resources, span, now=datetime.now(UTC), tell=_tell)
-    except again.ReplayError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from error
-    for arn in arns:
+    for arn in again.replay(_client("events", region), stack, resources, span, now=datetime.now(UTC), tell=_tell):
         typer.echo(arn)
 
 
@@ -157,9 +144,12 @@ def _outputs(stack: str, region: str | None) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run the command that is asked for; end with 2 and a sentence where AWS refuses or does not answer."""
+    """Run the command; end with a sentence and 1 where it cannot be done, 2 where AWS refuses or does not answer."""
     try:
         application()
+    except (adoption.OtherStackError, again.ReplayError, writers.WritersError) as error:
+        typer.echo(str(error), err=True)
+        sys.exit(1)
     except (BotoCoreError, ClientError) as error:
         typer.echo(f"✗ {error}\nThe command can be repeated: it goes on where it was.", err=True)
         sys.exit(2)
