@@ -19,13 +19,13 @@ from chalicelib.domain.ledger import Account
 from chalicelib.domain.transactions import Transaction
 from chalicelib.ports import Snapshot
 from infra.commands import parquet
+from infra.commands.export_rows import rows
 from infra.commands.exported import (
     Form,
     NotAnExportError,
     Writer,
     heads_of,
     read_heads,
-    rows,
     sha256_of,
     write_heads,
 )
