@@ -89,6 +89,22 @@ def test_a_file_without_a_currency_is_not_compared_by_it(shop: System) -> None:
     assert compared(exported(row(1, Currency="XXX")))["total"] == 0
 
 
+def test_what_is_sent_waits_in_the_group_of_its_merchant(shop: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    groups: list[str | None] = []
+
+    def sending(*, QueueUrl: str, Entries: list[dict[str, str]]) -> dict[str, Any]:  # noqa: N803
+        assert QueueUrl == shop.urls["INBOX_QUEUE_URL"]
+        groups.extend(entry.get("MessageGroupId") for entry in Entries)
+        return {}
+
+    sqs = _client("sqs", of="functions")
+    monkeypatch.setattr(sqs, "send_message_batch", sending)
+
+    compared(exported(row(1), row(2)), "--fix", status=1)
+
+    assert groups == [SHOP, SHOP]
+
+
 def test_a_missing_order_is_named_with_the_event_that_mends_it_and_twice_is_once(shop: System) -> None:
     sent(shop, ("1", "24.90"))
     young = datetime.now(UTC) - timedelta(minutes=5)
