@@ -75,7 +75,7 @@ class RawWebhook:
         return found
 
     def group(self) -> str | None:
-        """Return the shop or customer as a group of SQS, where one with a backlog waits after the others; None if unnamed.
+        """Return the shop or customer, as a group of SQS: one with a backlog waits after the others. None if unnamed.
 
         Read leniently, as the bridge reads it: only fairness depends on it.
         """
