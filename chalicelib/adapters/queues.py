@@ -1,7 +1,7 @@
 """The queues: messages parked with their reason, retries delayed, and long waits in a queue of their own."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -48,9 +48,10 @@ class Queues:
             MessageAttributes=_named(attributes),
         )
 
-    def send(self, queue_url: str, body: str) -> None:
-        """Put a message into a queue, which has confirmed it when this returns."""
-        self._client.send_message(QueueUrl=queue_url, MessageBody=body)
+    def send(self, queue_url: str, body: str, group: str | None = None) -> None:
+        """Put a message into a queue, in a group if one is given; the queue has confirmed it when this returns."""
+        grouped: Any = {} if group is None else {"MessageGroupId": group}
+        self._client.send_message(QueueUrl=queue_url, MessageBody=body, **grouped)
 
     def send_later(self, queue_url: str, messages: Sequence[Later]) -> Iterator[int]:
         """Put messages into a queue, and yield the place of each that the queue has confirmed."""

@@ -76,18 +76,19 @@ def _queued(source: LinkKind, body: bytes, call: Call) -> Reply:
         text = body.decode()
     except UnicodeDecodeError:
         raise Problem(Code.NOT_JSON, "the body is not UTF-8", details={"field": "body"}) from None
-    message = from_request(source, text, call.sent_headers).message()
+    webhook = from_request(source, text, call.sent_headers)
+    message = webhook.message()
     if len(message) > MESSAGE_BYTES_MAX:
         raise Problem(
             Refusal.PAYLOAD_TOO_LARGE,
             f"The fields of a webhook that the service reads may have at most {MESSAGE_BYTES_MAX} bytes.",
         )
-    send_to_inbox(message)
+    send_to_inbox(message, webhook.group())
     return Reply(body=json_text({"status": "queued"}, call.meta()))
 
 
-def send_to_inbox(message: str) -> None:
-    """Put a message into the inbox, which has confirmed it when this returns.
+def send_to_inbox(message: str, group: str | None = None) -> None:
+    """Put a message into the inbox, in a group if one is given; the inbox has confirmed it when this returns.
 
     Raises:
         RetryLater: it was not confirmed.
@@ -95,6 +96,6 @@ def send_to_inbox(message: str) -> None:
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        for_api.webhook_queue().send(settings().queues.inbox, message)
+        for_api.webhook_queue().send(settings().queues.inbox, message, group)
     except (ClientError, BotoCoreError) as error:
         raise RetryLater(Code.UNAVAILABLE, "the inbox did not confirm a message") from error

@@ -3,14 +3,12 @@
 A cell that cannot be read for certain is reported with its line and column, never guessed.
 """
 
-import csv
 import hashlib
 import re
 from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
-from typing import Any
 
-from chalicelib.contracts.order_files import utf_8
+from chalicelib.contracts.csv_rows import UnreadableFileError, rows_of, utf_8
 from chalicelib.contracts.values import REASON_LENGTH_MAX
 from chalicelib.domain.bulk import AdjustmentRow
 from chalicelib.domain.ids import merchant_id
@@ -38,30 +36,27 @@ def read_rows(content: bytes) -> list[AdjustmentRow | BadRow]:
     Raises:
         NotOrdersError: the file is not such a table, not UTF-8, or too long.
     """
-    csv.field_size_limit(CELL_LENGTH_MAX)
-    lines = enumerate(content.splitlines(keepends=True), 1)
-    reader = csv.reader((utf_8(line, number=number) for number, line in lines), strict=True)
+    lines = (utf_8(line, number=number) for number, line in enumerate(content.splitlines(keepends=True), 1))
+    rows = rows_of(lines, cell_length_max=CELL_LENGTH_MAX)
     try:
-        columns = [name.strip().lower() for name in next(reader, [])]
+        columns = [name.strip().lower() for name in next(rows, (1, []))[1]]
         if missing := [name for name in COLUMNS if columns.count(name) != 1]:
             raise NotOrdersError(
                 f"line 1: the header needs the column {missing[0]!r} exactly once: {','.join(COLUMNS)}"
             )
-        return list(_rows(reader, columns))
-    except csv.Error as error:
-        raise NotOrdersError(f"line {reader.line_num}: not valid CSV: {error}") from None
+        return list(_rows(rows, columns))
+    except UnreadableFileError as error:
+        raise NotOrdersError(str(error)) from None
 
 
-def _rows(reader: Any, columns: list[str]) -> Iterator[AdjustmentRow | BadRow]:
-    line = reader.line_num + 1
-    for number, cells in enumerate(reader, 1):
+def _rows(rows: Iterator[tuple[int, list[str]]], columns: list[str]) -> Iterator[AdjustmentRow | BadRow]:
+    for number, (line, cells) in enumerate(rows, 1):
         if number > ROWS_MAX:
             raise NotOrdersError(f"line {line}: more than {ROWS_MAX:,} rows: split the file")
         if len(cells) != len(columns):
             yield BadRow(line=line, column=columns[-1], why=f"{len(cells)} cells, the header has {len(columns)}")
         else:
             yield _row(line, number, dict(zip(columns, cells, strict=True)))
-        line = reader.line_num + 1
 
 
 def _row(line: int, number: int, row: Mapping[str, str]) -> AdjustmentRow | BadRow:

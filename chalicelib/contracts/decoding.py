@@ -31,7 +31,12 @@ def read_object(text: str) -> dict[str, Any]:
     return fields
 
 
-def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the members of an object; as a decoder's hook, it lets none decide by being the last of its name.
+
+    Raises:
+        Rejected: a name is there twice.
+    """
     fields = dict(pairs)
     if len(fields) == len(pairs):
         return fields
@@ -49,7 +54,7 @@ def _refuse(constant: str) -> None:
 
 # Money keeps its digits: a float would lose some before anybody could check it. One decoder serves all
 # messages, since building one costs as much as reading a small body.
-_DECODER = json.JSONDecoder(object_pairs_hook=_distinct, parse_float=Decimal, parse_constant=_refuse)
+_DECODER = json.JSONDecoder(object_pairs_hook=distinct, parse_float=Decimal, parse_constant=_refuse)
 
 
 def is_writable(number: Decimal) -> bool:

@@ -4,7 +4,6 @@ A file of any size is read line by line. A cell that cannot be read for certain 
 never guessed: an id that a spreadsheet wrote as 5.1E+12 has lost its digits.
 """
 
-import csv
 import json
 import re
 import unicodedata
@@ -17,8 +16,11 @@ from typing import Any
 
 from pydantic_core import PydanticCustomError
 
+from chalicelib.contracts.csv_rows import UnreadableFileError, rows_of, utf_8
+from chalicelib.contracts.decoding import distinct
 from chalicelib.contracts.inbound.orders import PAID
 from chalicelib.contracts.values import currency, money
+from chalicelib.domain.errors import Rejected
 from chalicelib.domain.ids import Instant, MerchantId, instant, merchant_id, shop_id
 from chalicelib.domain.source_orders import BadRow, FilePosition, NotOrdersError, SourceOrder, SourceRefund
 
@@ -77,7 +79,10 @@ class OrderFile:
         Raises:
             NotOrdersError: the file is neither of the two, not UTF-8, or ends within a row.
         """
-        yield from self._of_json_lines() if self.form is Form.JSON_LINES else self._of_csv()
+        try:
+            yield from self._of_json_lines() if self.form is Form.JSON_LINES else self._of_csv()
+        except UnreadableFileError as error:
+            raise NotOrdersError(str(error)) from None
 
     def _lines(self, *, most: int) -> Iterator[bytes]:
         for line in _split(self._chunks):
@@ -94,26 +99,24 @@ class OrderFile:
     def _of_csv(self) -> Iterator[SourceOrder | BadRow]:
         if self._merchant is None:
             raise NotOrdersError("Shopify's export names no shop: say which merchant's orders they are")
-        csv.field_size_limit(CELL_LENGTH_MAX)
-        reader = csv.reader(self._texts(), strict=True)
-        try:
-            columns = list(self.place.columns) or next(reader, [])
-            if missing := [name for name in NEEDED if name not in columns]:
-                raise NotOrdersError(f"line 1: the header has no column {missing[0]!r}; Shopify's order export has it")
-            if doubled := [name for name in (*NEEDED, REFUNDED) if columns.count(name) > 1]:
-                raise NotOrdersError(f"line 1: the column {doubled[0]!r} appears twice")
-            self.place = self._read_to = replace(self._read_to, columns=tuple(columns))
-            yield from self._grouped(reader, columns)
-        except csv.Error as error:
-            raise NotOrdersError(f"line {self._read_to.lines}: not valid CSV: {error}") from None
+        known = self.place
+        rows = rows_of(
+            self._texts(), cell_length_max=CELL_LENGTH_MAX, columns=known.columns, first_line=known.lines + 1
+        )
+        columns = list(known.columns) or next(rows, (1, []))[1]
+        if missing := [name for name in NEEDED if name not in columns]:
+            raise NotOrdersError(f"line 1: the header has no column {missing[0]!r}; Shopify's order export has it")
+        if doubled := [name for name in (*NEEDED, REFUNDED) if columns.count(name) > 1]:
+            raise NotOrdersError(f"line 1: the column {doubled[0]!r} appears twice")
+        self.place = self._read_to = replace(self._read_to, columns=tuple(columns))
+        yield from self._grouped(rows, columns)
 
-    def _grouped(self, reader: Any, columns: list[str]) -> Iterator[SourceOrder | BadRow]:
+    def _grouped(self, rows: Iterator[tuple[int, list[str]]], columns: list[str]) -> Iterator[SourceOrder | BadRow]:
         """Yield each order once: its further line items are rows that contain its name and nothing else."""
         before: SourceOrder | BadRow | None = None
         named = ""
         begins = self._read_to
-        for cells in reader:
-            line = begins.lines + 1
+        for line, cells in rows:
             if len(cells) != len(columns):
                 why = f"{len(cells)} cells, the header has {len(columns)}"
                 row: dict[str, str] | None = None
@@ -162,9 +165,11 @@ class OrderFile:
             if not text.strip():
                 continue
             try:
-                yield self._of_members(number, json.loads(text, parse_float=Decimal))
+                yield self._of_members(number, json.loads(text, parse_float=Decimal, object_pairs_hook=distinct))
             except _WrongError as error:
                 yield BadRow(line=number, column=error.column, why=str(error))
+            except Rejected as error:
+                yield BadRow(line=number, column=error.field or "", why=error.message)
             except (ValueError, RecursionError):
                 yield BadRow(line=number, column="", why="no JSON")
 
@@ -285,21 +290,3 @@ def _split(chunks: Iterable[bytes]) -> Iterator[bytes]:
             break
     if rest:
         yield rest
-
-
-def utf_8(line: bytes, *, number: int) -> str:
-    """Return the text of a file's line; the first one without its byte order mark.
-
-    Raises:
-        NotOrdersError: it is not UTF-8; the text says where, and which encoding it may be.
-    """
-    if number == 1:
-        if line[:2] in (b"\xff\xfe", b"\xfe\xff"):
-            raise NotOrdersError(
-                "line 1: UTF-16, not UTF-8: a spreadsheet saved it as Unicode text; take the export as it came"
-            )
-        line = line.removeprefix(b"\xef\xbb\xbf")
-    try:
-        return line.decode()
-    except UnicodeDecodeError as error:
-        raise NotOrdersError(f"line {number}, byte {error.start + 1}: not UTF-8; take the export as it came") from None

@@ -5,13 +5,12 @@ hash before it, where it ends and the hash there. Its last line says that the ex
 of FILE. The lines are written after their rows, so an interrupted export continues after its last line.
 """
 
-import csv
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
@@ -20,15 +19,12 @@ from typing import Any, BinaryIO
 from chalicelib.contracts.api import tables
 from chalicelib.contracts.api.answers import Transaction
 from chalicelib.domain.ids import MerchantId
-from infra.commands import parquet
 from infra.commands.output import why_not
 
 FORMAT = "credits-export-2"
 OLDER_FORMAT = "credits-export-1"
 """The format of files from before the column `drawn`, which can be read for ever."""
 HEADS_SUFFIX = ".heads.jsonl"
-CELL_LENGTH_MAX = 1024 * 1024
-"""Characters of a cell or line: the largest transaction is a hundredth of it."""
 _BLOCK = 1024 * 1024
 
 
@@ -164,119 +160,31 @@ def read_heads(path: Path) -> tuple[dict[str, Any], tuple[Head, ...], dict[str, 
     members = []
     for number, line in enumerate(lines):
         try:
-            members.append(json.loads(line))
+            members.append(value_of(line))
         except ValueError:
             if number + 1 < len(lines):
                 raise NotAnExportError(f"{path}, line {number + 1}: not JSON.") from None
-    if not members or not isinstance(members[0], dict) or members[0].get("format") not in (FORMAT, OLDER_FORMAT):
+    said, *others = members or [None]
+    if not isinstance(said, dict) or said.get("format") not in (FORMAT, OLDER_FORMAT) or said.get("form") not in _FORMS:
         raise NotAnExportError(f"{path} has no heads of an export.")
-    said, *others = members
     ending = others.pop() if others and isinstance(others[-1], dict) and "complete" in others[-1] else None
-    try:
-        return said, tuple(Head(**part) for part in others), ending
-    except TypeError:
-        raise NotAnExportError(f"{path} has lines that are not heads.") from None
+    if not all(map(_is_head, others)) or not (ending is None or isinstance(ending.get("sha256"), str)):
+        raise NotAnExportError(f"{path} has lines that are not heads.")
+    return said, tuple(Head(**part) for part in others), ending
+
+
+_FORMS = frozenset(Form)
+_HEAD = {field.name: int if field.name in ("first_sequence", "last_sequence", "end") else str for field in fields(Head)}
+
+
+def _is_head(part: Any) -> bool:
+    return isinstance(part, dict) and {name: type(value) for name, value in part.items()} == _HEAD
 
 
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file's bytes, in hex."""
     with path.open("rb") as file:
         return str(_digest(file, path.stat().st_size).hexdigest())
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """A row of a file, at a line (a row number in Parquet): its members, or why and where it cannot be read."""
-
-    line: int
-    members: Mapping[str, Any] | None
-    column: str = ""
-    why: str = ""
-
-
-def rows(path: Path, form: Form) -> Iterator[Row]:
-    """Yield the rows of a file in their order; what cannot be read is reported with its line and column, never guessed.
-
-    Raises:
-        NotAnExportError: the file cannot be read any further.
-    """
-    if form is Form.PARQUET:
-        for number, members in enumerate(parquet.read(path), 1):
-            yield Row(line=number, members={tables.DRAWN: [], **members})
-        return
-    yield from _csv_rows(path) if form is Form.CSV else _json_rows(path)
-
-
-def _csv_rows(path: Path) -> Iterator[Row]:
-    csv.field_size_limit(CELL_LENGTH_MAX)
-    with path.open(encoding="utf-8", newline="") as file:
-        reader = csv.reader(file, strict=True)
-        line = 1
-        try:
-            if (first := next(reader, [])) not in (_COLUMNS, _OLDER_COLUMNS):
-                raise NotAnExportError(f"{path}, line 1: the header is not that of an export: {_differs(first)}")
-            line = reader.line_num + 1
-            for cells in reader:
-                yield _csv_row(line, cells, first)
-                line = reader.line_num + 1
-        except csv.Error as error:
-            raise NotAnExportError(f"{path}, line {line}: not valid CSV: {error}") from None
-        except UnicodeDecodeError as error:
-            raise NotAnExportError(f"{path}, line {line} or after it: not UTF-8 ({error.reason})") from None
-
-
-def _differs(first: Sequence[str]) -> str:
-    missing = [name for name in tables.COLUMNS if name not in first]
-    return f"{missing[0]} is missing" if missing else "columns were added or moved"
-
-
-_COLUMNS = list(tables.COLUMNS)
-_OLDER_COLUMNS = [name for name in tables.COLUMNS if name != tables.DRAWN]
-
-
-def _csv_row(line: int, cells: Sequence[str], heading: Sequence[str]) -> Row:
-    if len(cells) != len(heading):
-        why = f"{len(cells)} cells, the header has {len(heading)}"
-        return Row(line=line, members=None, column=heading[-1], why=why)
-    members: dict[str, Any] = {tables.DRAWN: []}
-    for name, cell in zip(heading, cells, strict=True):
-        try:
-            members[name] = _value(name, cell)
-        except ValueError as error:
-            return Row(line=line, members=None, column=name, why=str(error))
-    return Row(line=line, members=members)
-
-
-def _value(name: str, cell: str) -> Any:
-    if name in tables.WHOLE:
-        digits = cell.removeprefix("-")
-        if not (digits.isascii() and digits.isdigit()):
-            raise ValueError("not a whole number: a spreadsheet may have rewritten it")
-        return int(cell)
-    if name in tables.JSON_TEXTS:
-        return json.loads(cell)
-    return None if not cell and name in tables.NULLABLE else tables.plain(cell)
-
-
-def _json_rows(path: Path) -> Iterator[Row]:
-    with path.open("rb") as file:
-        for line, content in enumerate(_lines(file), 1):
-            try:
-                members = json.loads(content.decode())
-            except ValueError as error:
-                yield Row(line=line, members=None, why=f"not JSON in UTF-8: {error}")
-                continue
-            if not isinstance(members, dict):
-                yield Row(line=line, members=None, why="not a JSON object")
-            else:
-                yield Row(line=line, members={tables.DRAWN: [], **members})
-
-
-def _lines(file: BinaryIO) -> Iterator[bytes]:
-    while content := file.readline(CELL_LENGTH_MAX):
-        if not content.endswith(b"\n") and len(content) == CELL_LENGTH_MAX:
-            raise NotAnExportError(f"a line has more than {CELL_LENGTH_MAX} bytes: not an export of this command")
-        yield content
 
 
 def _digest(file: BinaryIO, size: int) -> Any:
@@ -291,6 +199,22 @@ def _digest(file: BinaryIO, size: int) -> Any:
 def json_line(members: Mapping[str, Any]) -> str:
     """Return members as a line of JSON."""
     return json.dumps(members, separators=(",", ":")) + "\n"
+
+
+def value_of(text: str) -> Any:
+    """Return what a text in JSON holds.
+
+    Raises:
+        ValueError: it cannot be read, or what it holds cannot be written again in UTF-8.
+    """
+    try:
+        found = json.loads(text)
+        # Only an escape can name half a character.
+        if "\\u" in text:
+            json.dumps(found, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        raise ValueError("not JSON that can be kept") from None
+    return found
 
 
 def _ending(parts: Sequence[Head], sha256: str) -> dict[str, Any]:

@@ -20,7 +20,8 @@ from chalicelib.domain.ledger import Account
 from chalicelib.domain.transactions import Transaction
 from chalicelib.ports import Snapshot
 from infra.commands import parquet
-from infra.commands.exported import Form, NotAnExportError, Writer, heads_of, read_heads, rows, sha256_of, write_heads
+from infra.commands.export_rows import rows
+from infra.commands.exported import Form, NotAnExportError, Writer, heads_of, read_heads, sha256_of, write_heads
 from infra.commands.failures import sentence
 from infra.commands.ledger import TargetLedger, no_account, reader_of
 from infra.commands.options import AsJson, MerchantOptions, OfMonth, Profile, Since, Stage, Until, period

@@ -3,7 +3,6 @@
 Rows are kept in a scratch database on disk, so that tables of any size are read once and a key counts once.
 """
 
-import csv
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from chalicelib.contracts.csv_rows import UnreadableFileError, rows_of, utf_8
 from chalicelib.contracts.inbound.renewals import period_name
 from chalicelib.contracts.values import KEY_LENGTH_MAX
 from chalicelib.domain.ids import MerchantId, escaped, merchant_id
@@ -66,7 +66,6 @@ class OldTables:
     @classmethod
     def read(cls, accounts: Path, transactions: Path | None, scratch: Path) -> Self:
         """Return both files as read; `scratch` is a file that does not exist yet."""
-        csv.field_size_limit(CELL_LENGTH_MAX)
         tables = cls(sqlite3.connect(scratch, check_same_thread=False))
         tables.scratch.executescript(
             "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;"
@@ -94,27 +93,21 @@ class OldTables:
 
     def _rows(self, path: Path, needed: Iterable[str]) -> Iterator[tuple[int, Mapping[str, str]]]:
         """Yield the rows with the line that each begins at; a file that is none of these tables is one refusal."""
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            begins = 1
+        with path.open("rb") as file:
+            lines = (utf_8(line, number=number) for number, line in enumerate(file, 1))
+            rows = rows_of(lines, cell_length_max=CELL_LENGTH_MAX)
             try:
-                columns = [name.strip().lower() for name in next(reader, [])]
+                columns = [name.strip().lower() for name in next(rows, (1, []))[1]]
                 if missing := [name for name in needed if name not in columns]:
                     self._refuse(path.name, 1, missing[0], "the header has no such column: COPY … CSV HEADER writes it")
                     return
-                begins = reader.line_num + 1
-                for cells in reader:
+                for line, cells in rows:
                     if len(cells) != len(columns):
-                        self._refuse(
-                            path.name, begins, columns[-1], f"{len(cells)} cells, the header has {len(columns)}"
-                        )
+                        self._refuse(path.name, line, columns[-1], f"{len(cells)} cells, the header has {len(columns)}")
                     else:
-                        yield begins, dict(zip(columns, cells, strict=True))
-                    begins = reader.line_num + 1
-            except csv.Error as error:
-                self._refuse(path.name, begins, "", f"not CSV as COPY writes it: {error}")
-            except UnicodeDecodeError:
-                self._refuse(path.name, begins, "", "not UTF-8: COPY … ENCODING 'UTF8' writes that")
+                        yield line, dict(zip(columns, cells, strict=True))
+            except UnreadableFileError as error:
+                self._refuse(path.name, error.line, error.column, f"{error.why}; COPY … CSV ENCODING 'UTF8' writes it")
 
     def _account(self, file: str, line: int, row: Mapping[str, str]) -> None:
         merchant = self._merchant(file, line, row)

@@ -13,7 +13,8 @@ from chalicelib.contracts.api import answers, tables
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, transaction_id
 from chalicelib.domain.lots import Lot
 from chalicelib.domain.transactions import Transaction, transaction_hash
-from infra.commands.exported import Head, NotAnExportError, Row
+from infra.commands.export_rows import Row
+from infra.commands.exported import Head, NotAnExportError
 
 MUTABLE = "updated_at"
 """What a later refund or edit changes of a transaction; no hash covers it."""

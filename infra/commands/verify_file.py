@@ -7,7 +7,8 @@ from typing import Any
 
 import typer
 
-from infra.commands.exported import Form, NotAnExportError, heads_of, read_heads, rows, sha256_of
+from infra.commands.export_rows import rows
+from infra.commands.exported import Form, NotAnExportError, heads_of, read_heads, sha256_of
 from infra.commands.output import FOUND, counted, print_json, refused, say, unable
 from infra.commands.proving import Prover, Wrong
 
@@ -26,7 +27,7 @@ def verify_file(path: Path, *, merchants: Sequence[str], as_json: bool) -> None:
         said, heads, ending = read_heads(heads_of(path))
         prover = Prover(heads)
         found, count = _found(prover, path, Form(said["form"]))
-    except (NotAnExportError, KeyError, ValueError) as error:
+    except NotAnExportError as error:
         raise refused(f"It cannot be proven: {error}.") from error
     if ending is None:
         found, count = (
@@ -38,7 +39,7 @@ def verify_file(path: Path, *, merchants: Sequence[str], as_json: bool) -> None:
         count = 1
     if as_json:
         told: dict[str, Any] = {"merchants": prover.merchants, "records": prover.rows, "findings": count}
-        print_json({**told, "items": [asdict(wrong) for wrong in found]})
+        print_json({"items": [asdict(wrong) for wrong in found], "total": count, "next": None, **told})
     else:
         _say(prover, found, count)
     if count:

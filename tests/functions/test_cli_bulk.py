@@ -272,8 +272,9 @@ def test_a_row_that_is_none_is_named_with_line_and_column(tmp_path: Path, row: s
         (HEADING.encode("utf-16"), "UTF-16"),
         (b"merchant_id,credits\n", "'reason'"),
         (b"merchant_id,credits,reason,credits\n", "'credits'"),
-        (f"{HEADING}{SHOP},1,{'x' * 10_000_000}\n".encode(), "field larger"),
-        (f'{HEADING}{SHOP},1,"torn'.encode(), "not valid CSV"),
+        (f"{HEADING}{SHOP},1,{'x' * 10_000_000}\n".encode(), "line 2, reason: the cell has more than 65,536"),
+        (f'{HEADING}{SHOP},1,"torn\n\n'.encode(), "line 2, reason: the quotation mark"),
+        (f'{HEADING}{SHOP},"1"2,r\n'.encode(), "line 2, credits: there is text"),
     ],
 )
 def test_a_file_that_is_none_is_refused_with_its_line(tmp_path: Path, content: bytes, why: str) -> None:

@@ -16,7 +16,8 @@ import pytest
 from chalicelib.contracts.api import answers, tables
 from chalicelib.domain.ids import instant
 from infra.commands import checking, exporting, parquet
-from infra.commands.exported import Form, Writer, heads_of, read_heads, rows
+from infra.commands.export_rows import rows
+from infra.commands.exported import Form, Writer, heads_of, read_heads
 from infra.commands.proving import Prover
 from infra.commands.target import Target
 from tests.support.api import CREDITS_TABLE, LINKS_TABLE, NOON, OTHER, REGION, TRANSACTIONS_TABLE, Ledger
@@ -71,6 +72,7 @@ def members(written: FakeLedger, *merchants: str) -> list[dict[str, Any]]:
 def proven(path: Path, status: int = 0) -> list[dict[str, Any]]:
     told = said("verify", "--file", path, "--json")
     assert told.status == status, told.out + told.err
+    assert (told.json["total"], told.json["next"]) == (len(told.json["items"]), None)
     return list(told.json["items"])
 
 
@@ -229,19 +231,84 @@ def test_a_row_that_was_made_up_and_sealed_is_found(export: Path, shops: FakeLed
 @pytest.mark.parametrize(
     ("bend", "what"),
     [
-        (lambda text: text.replace(b"admin-7", b"admin\xff7", 1), "not UTF-8"),
+        (lambda text: text + b"\xff", "line 70, byte 1: not UTF-8"),
         (lambda text: text.replace(b"sequence", b"number", 1), "line 1: the header"),
-        (lambda text: text.replace(b"goodwill", b'good"will', 1) + b'"torn', "not valid CSV"),
-        (lambda text: text + b"x" * 10_000_000, "field larger"),
+        (lambda text: text + b'x,"torn\r\n\r\n', "line 70, merchant_id: the quotation mark"),
+        (lambda text: text + b'x,"torn" apart', "line 70, merchant_id: there is text"),
+        (lambda text: text + b"x,y," + b"z" * 10_000_000, "line 70, credit_id: the cell has more than 1,048,576"),
     ],
+    ids=["not UTF-8", "header", "never closed", "closed early", "long"],
 )
 def test_a_file_that_is_no_export_is_refused_with_its_line(export: Path, bend: Any, what: str) -> None:
     export.write_bytes(bend(export.read_bytes()))
 
     told = said("verify", "--file", export)
 
-    assert (told.status, "line" in told.err) == (1, True)
-    assert what in told.err or what in told.out
+    assert told.status == 1
+    assert what in told.err
+
+
+HOSTILE_JSON = ("[" * 100_000, '{"reason":"\\ud800"}', f'{{"reason":{"9" * 5_000}}}', "{", "")
+
+
+@pytest.mark.parametrize("text", HOSTILE_JSON, ids=["deep", "half a character", "endless number", "cut", "empty"])
+def test_metadata_that_cannot_be_read_is_named_by_line_and_column(export: Path, text: str) -> None:
+    def change(lines: list[str]) -> list[str]:
+        cells = next(csv.reader([lines[4]]))
+        cells[tables.COLUMNS.index("extra_metadata")] = text
+        line = io.StringIO()
+        csv.writer(line, lineterminator="\r\n").writerow(cells)
+        return [*lines[:4], line.getvalue(), *lines[5:]]
+
+    edited(export, change)
+
+    assert next((one["line"], one["column"], one["what"]) for one in proven(export, status=1)) == (
+        5,
+        "extra_metadata",
+        "not JSON that can be kept",
+    )
+
+
+@pytest.mark.usefixtures("target", "shops")
+@pytest.mark.parametrize("text", HOSTILE_JSON[:4], ids=["deep", "half a character", "endless number", "cut"])
+def test_a_line_of_json_that_cannot_be_read_is_named(tmp_path: Path, text: str) -> None:
+    said("export", "all.jsonl", "--all")
+    path = tmp_path / "all.jsonl"
+    first, *others = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([first, f'{{"id": {text}}}\n', *others[1:]]))
+
+    assert next((one["line"], one["what"]) for one in proven(path, status=1)) == (2, "not JSON that can be kept")
+
+
+def test_a_number_of_thousands_of_digits_is_no_whole_number(export: Path) -> None:
+    edited(export, lambda lines: [*lines[:2], lines[2].replace(",3,3,", f",{'3' * 5_000},3,"), *lines[3:]])
+
+    [found, *_] = proven(export, status=1)
+
+    assert (found["line"], found["column"]) == (3, "credits_used")
+    assert found["what"].startswith("not a whole number")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"first_sequence":1', '"first_sequence":"1"'),
+        ('"last_sequence":', '"end_sequence":'),
+        ('"form":"csv",', ""),
+        ('"form":"csv"', '"form":"xls"'),
+        ('"sha256"', '"sha"'),
+        ("{", "[" * 100_000 + "{"),
+    ],
+    ids=["text for a number", "a name", "no form", "another form", "no digest", "deep"],
+)
+def test_heads_of_another_form_are_refused_in_words(export: Path, old: str, new: str) -> None:
+    heads = heads_of(export)
+    heads.write_text(heads.read_text().replace(old, new, 1))
+
+    told = said("verify", "--file", export)
+
+    assert told.status == 1
+    assert heads.name in told.err.replace("\n", "")
 
 
 def test_what_a_spreadsheet_rewrote_is_named_with_line_and_column(export: Path) -> None:

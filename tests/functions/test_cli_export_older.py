@@ -4,7 +4,8 @@ from pathlib import Path
 
 from chalicelib.contracts.api import tables
 from chalicelib.contracts.api.answers import Transaction
-from infra.commands.exported import Form, rows
+from infra.commands.export_rows import rows
+from infra.commands.exported import Form
 from infra.commands.proving import transaction_of
 from tests.support.builders import NOON, order, trial
 from tests.support.fakes import FakeLedger, settle

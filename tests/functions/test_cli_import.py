@@ -145,7 +145,7 @@ def test_a_dry_run_writes_nothing(desk: Desk, tmp_path: Path) -> None:
         (["merchant_id,credits", f"{SHOP},4"], TRANSACTIONS[:1], ("accounts.csv", 1, "balance")),
         (ACCOUNTS, [*TRANSACTIONS, f"t8,{merchant('x')},,,,,K,,"], ("transactions.csv", 10, "merchant_id")),
         (ACCOUNTS, [*TRANSACTIONS, f"t8,{SHOP},,,,,smörgås,,"], ("transactions.csv", 10, "idempotency_key")),
-        (ACCOUNTS, [*TRANSACTIONS, f't8,{SHOP},,,,,K,,"open'], ("transactions.csv", 10, "")),
+        (ACCOUNTS, [*TRANSACTIONS, f't8,{SHOP},,,,,K,,"open'], ("transactions.csv", 10, "extra_metadata")),
     ],
 )
 def test_nothing_is_written_while_a_row_is_bad(
@@ -155,6 +155,18 @@ def test_nothing_is_written_while_a_row_is_bad(
 
     assert [(one["file"], one["line"], one["column"]) for one in told["refused"]][:1] == [where]
     assert desk.system.items(TRANSACTIONS_TABLE) == []
+
+
+def test_a_row_in_another_encoding_is_named_by_its_own_line(desk: Desk, tmp_path: Path) -> None:
+    paths = files(tmp_path, [*ACCOUNTS, *(f"{merchant(f'm{number}')},c,1," for number in range(20))])
+    accounts = Path(paths[0])
+    accounts.write_bytes(accounts.read_bytes() + f"{merchant('last')},smörgås,1,\n".encode("latin-1"))
+
+    told = desk.told("import", *paths, "--yes", status=1)
+
+    [found] = [one for one in told["refused"] if one["file"] == "accounts.csv"]
+    assert (found["line"], found["column"]) == (24, "byte 40")
+    assert "UTF-8" in found["why"]
 
 
 def test_a_merchant_that_an_event_has_opened_is_in_the_way(desk: Desk, tmp_path: Path) -> None:

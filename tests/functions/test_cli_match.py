@@ -89,6 +89,22 @@ def test_a_file_without_a_currency_is_not_compared_by_it(shop: System) -> None:
     assert compared(exported(row(1, Currency="XXX")))["total"] == 0
 
 
+def test_what_is_sent_waits_in_the_group_of_its_merchant(shop: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    groups: list[str | None] = []
+
+    def sending(*, QueueUrl: str, Entries: list[dict[str, str]]) -> dict[str, Any]:  # noqa: N803
+        assert QueueUrl == shop.urls["INBOX_QUEUE_URL"]
+        groups.extend(entry.get("MessageGroupId") for entry in Entries)
+        return {}
+
+    sqs = _client("sqs", of="functions")
+    monkeypatch.setattr(sqs, "send_message_batch", sending)
+
+    compared(exported(row(1), row(2)), "--fix", status=1)
+
+    assert groups == [SHOP, SHOP]
+
+
 def test_a_missing_order_is_named_with_the_event_that_mends_it_and_twice_is_once(shop: System) -> None:
     sent(shop, ("1", "24.90"))
     young = datetime.now(UTC) - timedelta(minutes=5)
@@ -259,14 +275,15 @@ def test_lines_are_counted_past_cells_with_line_ends() -> None:
     [
         (exported(row(1), row(2, Notes="é"), encoding="latin-1"), "line 3, byte"),
         (exported(row(1), encoding="utf-16"), "line 1: UTF-16"),
-        (exported(row(1, Notes="x" * 10_000_000)), "field larger"),
-        (exported(row(1)) + b'"never closed', "line 3: not valid CSV"),
+        (exported(row(1, Notes="x" * 10_000_000)), "line 2, Notes: the cell has more than 1,048,576"),
+        (exported(row(1)) + b'"never closed\n\n', "line 3, Name: the quotation mark"),
+        (exported(row(1)).replace(b"\n", b"\r"), "line 1, cell .*: the cell has a line break of old Macs"),
         (exported(row(1), columns=[name for name in COLUMNS if name != "Id"]), "no column 'Id'"),
         (exported(row(1), columns=[*COLUMNS, "Id"]), "the column 'Id' appears twice"),
         (b"", "no column"),
         (b"\x00\x01", "no column"),
     ],
-    ids=["latin-1", "utf-16", "long", "never closed", "no id", "two ids", "empty", "binary"],
+    ids=["latin-1", "utf-16", "long", "never closed", "old Mac", "no id", "two ids", "empty", "binary"],
 )
 def test_a_file_that_cannot_be_read_says_where(content: bytes, why: str) -> None:
     with pytest.raises(NotOrdersError, match=why):
@@ -284,6 +301,8 @@ def test_a_file_that_cannot_be_read_says_where(content: bytes, why: str) -> None
         ('{"order_id": "5", "paid_at": "2026-11-01T00:00:00Z", "total": NaN}', "total"),
         ('{"order_id": "5", "paid_at": "2026-11-01T00:00:00Z", "refunds": 5}', "refunds"),
         ('{"order_id": "5", "paid_at": "2026-11-01T00:00:00Z", "merchant_id": "x"}', "merchant_id"),
+        ('{"order_id": "5", "paid_at": "2026-11-01T00:00:00Z", "total": "5", "total": "50"}', "total"),
+        ('{"order_id": "5", "paid_at": "2026-11-01T00:00:00Z", "refunds": [{"amount": 1, "amount": 2}]}', "amount"),
         ("[" * 100_000, ""),
     ],
 )

@@ -51,7 +51,7 @@ class Inbox:
         self.system = system
         self.bodies: list[str] = []
 
-    def send(self, _url: str, body: str) -> None:
+    def send(self, _url: str, body: str, _group: str | None = None) -> None:
         self.bodies.append(body)
         self.system.ingest(body)
 

@@ -172,7 +172,7 @@ def test_what_waits_can_be_withdrawn_and_asked_for_again(api: Api, desk: System)
         ({"csv": 5}, "csv", "text of the file"),
         ({"csv": ROWS, "undo": "yes"}, "undo", "true or false"),
         ({"csv": "a,b\n1,2\n"}, "csv", "line 1"),
-        ({"csv": ROWS + '"never closed'}, "csv", "line 5: not valid CSV"),
+        ({"csv": ROWS + '"never closed'}, "csv", "line 5, merchant_id: the quotation mark"),
         ({"csv": "merchant_id,credits,reason\n" + f"{SHOP},1,r\n" * (ROWS_MAX + 1)}, "csv", "credits adjust --file"),
     ],
 )

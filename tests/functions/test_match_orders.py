@@ -228,7 +228,7 @@ def test_a_merchant_without_an_account_is_named_once_in_however_many_calls(
     [
         ("all.csv", exported(row(1)), "names no shop"),
         (f"{SHOP}/a.csv", exported(row(1), encoding="utf-16"), "line 1: UTF-16"),
-        (f"{SHOP}/a.csv", exported(row(1), row(2)) + b'"never closed', "line 4: not valid CSV"),
+        (f"{SHOP}/a.csv", exported(row(1), row(2)) + b'"never closed', "line 4, Name: the quotation mark"),
         (f"{SHOP}/a.csv", b"", "no column"),
     ],
     ids=["no shop", "utf-16", "never closed", "empty"],

@@ -177,7 +177,7 @@ class Inbox:
 
     sent: list[str] = field(default_factory=list)
 
-    def send(self, _queue_url: str, body: str) -> None:
+    def send(self, _queue_url: str, body: str, _group: str | None = None) -> None:
         self.sent.append(body)
 
 

@@ -37,12 +37,14 @@ class Inbox:
     """Stands for the queue: keeps what it confirmed, or fails."""
 
     sent: list[tuple[str, str]] = field(default_factory=list)
+    groups: list[str | None] = field(default_factory=list)
     fault: Exception | None = None
 
-    def send(self, queue_url: str, body: str) -> None:
+    def send(self, queue_url: str, body: str, group: str | None = None) -> None:
         if self.fault is not None:
             raise self.fault
         self.sent.append((queue_url, body))
+        self.groups.append(group)
 
     def bodies(self) -> list[Any]:
         assert {url for url, _ in self.sent} <= {INBOX}
@@ -102,6 +104,29 @@ def test_an_event_of_stripe_is_queued_without_personal_data(inbox: Inbox, secret
     assert body["event_type"] == "evt.stripe.webhook.raw"
     assert body["payload"]["data"]["object"]["amount_refunded"] == 500
     assert CANARY not in json.dumps(body)
+
+
+@pytest.mark.parametrize(
+    ("shop", "group"),
+    [
+        ("Tea.myshopify.com", "shopify:tea.myshopify.com"),
+        ("a tea shop", None),
+        ("x" * 121, None),
+        ("", None),
+    ],
+)
+def test_a_shop_with_a_backlog_waits_in_a_group_of_its_own(inbox: Inbox, shop: str, group: str | None) -> None:
+    answered = from_shopify("orders/paid", order(), **{"X-Shopify-Shop-Domain": shop})
+
+    assert (answered.status, inbox.groups) == (200, [group])
+
+
+def test_a_customer_with_a_backlog_waits_in_a_group_of_its_own(inbox: Inbox) -> None:
+    from_stripe(stripe("invoice.paid", invoice(customer="cus_1")))
+    from_stripe(stripe("invoice.paid", invoice(customer={"id": "cus_1"})))
+    from_stripe({"type": "invoice.paid", "data": []})
+
+    assert inbox.groups == ["stripe:cus_1", None, None]
 
 
 def test_a_body_in_base64_is_checked_as_the_bytes_that_were_sent(inbox: Inbox) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from chalicelib.contracts.api import tables
-from infra.commands.exported import Form, rows
+from infra.commands.export_rows import rows
+from infra.commands.exported import Form
 from tests.support.command_line import Said, said
 from tests.support.marketplace import happened, merchant
 from tests.support.running_stack import Stack, until

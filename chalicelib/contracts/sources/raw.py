@@ -7,6 +7,7 @@
 On NATS the subject may replace the type. Only AWS can put an event with a source `aws.…` on a bus.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -35,6 +36,8 @@ _TYPE_NAMES = ("event_type", "type", "detail-type")
 _HEADERS = ("headers", "metadata")
 _BODIES: Final = frozenset({"payload", "data", "body", "detail"})
 """Names under which senders wrap a webhook; `body` is not read as one."""
+# What SQS takes as a group: 1 to 128 letters, digits and punctuation of ASCII.
+_GROUP = re.compile(r"[!-~]{1,128}")
 _ENVELOPES_MAX = 3
 """A CloudEvent around the platform's envelope around the raw message."""
 
@@ -70,6 +73,23 @@ class RawWebhook:
         if self.detail_type not in (None, found.topic):
             raise Rejected(Code.TOPIC_CONTRADICTS_BODY, "detail-type is not the event's type", field="detail-type")
         return found
+
+    def group(self) -> str | None:
+        """Return the shop or customer, as a group of SQS: one with a backlog waits after the others. None if unnamed.
+
+        Read leniently, as the bridge reads it: only fairness depends on it.
+        """
+        if self.source is LinkKind.SHOPIFY:
+            spelled = {name.lower(): value for name, value in self.headers.items()}
+            named = spelled.get("x-shopify-shop-domain")
+        else:
+            held = self.body.get("data")
+            thing = held.get("object") if isinstance(held, dict) else None
+            named = thing.get("customer") if isinstance(thing, dict) else None
+        if not isinstance(named, str) or not named:
+            return None
+        group = f"{self.source}:{named.lower() if self.source is LinkKind.SHOPIFY else named}"
+        return group if _GROUP.fullmatch(group) else None
 
     def message(self) -> str:
         """Return it as a message of the inbox, cut to the relevant fields, so without personal data."""
