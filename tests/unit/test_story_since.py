@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from chalicelib.contracts.api.sentences import GRACE_ENDS
-
 from chalicelib.contracts.api.answers import Account
+from chalicelib.contracts.api.sentences import GRACE_ENDS
 from chalicelib.contracts.api.story import Story, story_of
 from chalicelib.domain.due import as_of
 from chalicelib.domain.grace import End
