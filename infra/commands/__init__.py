@@ -11,7 +11,7 @@ status.py     status, balance, why
 merchants.py  merchants
 history.py    history
 actions.py    actions; noting.py notes who did what by a command
-exporting.py  export; exported.py are its files, parquet.py one form of them
+exporting.py  export; exported.py are its files, export_rows.py reads them back, parquet.py is one form of them
 match.py      match
 verify_file.py  verify --file; proving.py finds what is wrong with such a file
 changes.py    adjust; bulk.py adjusts by a file; undoing.py undo; alerting.py threshold, levels and grace;
