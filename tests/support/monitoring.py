@@ -1,6 +1,7 @@
 """The files for Prometheus and Grafana as tests read them."""
 
 import json
+import re
 from pathlib import Path
 
 MONITORING = Path(__file__).resolve().parents[2] / "infra/monitoring"
@@ -9,27 +10,17 @@ DASHBOARD = MONITORING / "grafana/dashboards/credits.json"
 PER_MERCHANT = "credits_balance_total"
 """A metric that is off by default, and so not always there."""
 
-METRICS = (
-    "credits_transactions_total",
-    "credits_balance_updated_total",
-    "credits_transaction_processing_seconds",
-    PER_MERCHANT,
-    "credits_merchants_zero_balance",
-    "credits_merchants_low_balance",
-    "credits_plugin_status_checks_total",
-    "credits_plugin_status",
-    "credits_events_published_total",
-    "credits_messages_parked_total",
-    "credits_conflicts_total",
-    "credits_duplicates_total",
-    "credits_events_ignored_total",
-    "credits_fields_dropped_total",
-    "credits_shortfall_total",
-    "credits_plugin_status_unavailable_total",
-    "credits_ledger_drift",
-    "credits_bridge_heartbeat_age_seconds",
-)
-"""Every metric that sections 7, 11 and 12 of the contract name."""
+_CONTRACT = MONITORING.parent / "docs/contract.md"
+_NAMED = re.compile(r"`(credits_[a-z_]+)")
+
+
+def _named_by_the_contract() -> tuple[str, ...]:
+    (paragraph,) = re.findall(r"^Metrics, in CloudWatch.*?\n\n", _CONTRACT.read_text(), re.MULTILINE | re.DOTALL)
+    return tuple(_NAMED.findall(paragraph))
+
+
+METRICS = _named_by_the_contract()
+"""Every metric that section 7 of the contract names."""
 
 
 def expressions() -> list[str]:
