@@ -10,17 +10,21 @@ DASHBOARD = MONITORING / "grafana/dashboards/credits.json"
 PER_MERCHANT = "credits_balance_total"
 """A metric that is off by default, and so not always there."""
 
-_CONTRACT = MONITORING.parent / "docs/contract.md"
-_NAMED = re.compile(r"`(credits_[a-z_]+)")
+_DOCS = MONITORING.parent / "docs"
 
 
-def _named_by_the_contract() -> tuple[str, ...]:
-    (paragraph,) = re.findall(r"^Metrics, in CloudWatch.*?\n\n", _CONTRACT.read_text(), re.MULTILINE | re.DOTALL)
-    return tuple(_NAMED.findall(paragraph))
+def _named() -> tuple[str, ...]:
+    (paragraph,) = re.findall(r"^Metrics, in CloudWatch.*?\n\n", _text("contract.md"), re.MULTILINE | re.DOTALL)
+    shown = re.findall(r"^# HELP (credits_[a-z_]+)", _text("metrics.md"), re.MULTILINE)
+    return tuple(dict.fromkeys([*re.findall(r"`(credits_[a-z_]+)", paragraph), *shown]))
 
 
-METRICS = _named_by_the_contract()
-"""Every metric that section 7 of the contract names."""
+def _text(page: str) -> str:
+    return (_DOCS / page).read_text()
+
+
+METRICS = _named()
+"""Every metric that section 7 of the contract names, and that the guide shows of /metrics."""
 
 
 def expressions() -> list[str]:
