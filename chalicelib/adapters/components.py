@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib.adapters.dynamodb.desk import WAITING
 from chalicelib.adapters.dynamodb.fleet import HEARTBEAT, BridgeView
 from chalicelib.telemetry import logger
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 HEARTBEAT_SECONDS_MAX = 60
 """How old the bridge's last heartbeat may be; it beats every ten seconds."""
 ABSENT = "health"
-"""A key that no table holds: no merchant or transaction has an id of this form."""
+"""A key that no table holds: no merchant, transaction or link has an id of this form."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,15 +50,20 @@ class Components:
         credits_table: str,
         transactions_table: str,
         figures_table: str,
+        links_table: str,
+        desk_table: str,
         shared: "RedisStatuses | None" = None,
     ) -> None:
         self._client = client
         self._figures_table = figures_table
         self._shared = shared
         self._checks: dict[str, Check] = {
-            "credits": lambda: self._table(credits_table, "merchant_id"),
-            "transactions": lambda: self._table(transactions_table, "transaction_id"),
-            "figures": lambda: self._table(figures_table, "id"),
+            "credits": lambda: self._table(credits_table, merchant_id=ABSENT),
+            "transactions": lambda: self._table(transactions_table, transaction_id=ABSENT),
+            "figures": lambda: self._table(figures_table, id=ABSENT),
+            "links": lambda: self._table(links_table, name=ABSENT),
+            # The API may not read every topic.
+            "desk": lambda: self._table(desk_table, topic=WAITING, place=ABSENT),
             "bridge": self._bridge,
         }
         if shared is not None:
@@ -69,8 +75,8 @@ class Components:
             checks = {name: pool.submit(_state, name, check) for name, check in self._checks.items()}
             return {name: work.result() for name, work in checks.items()}
 
-    def _table(self, table: str, key: str) -> tuple[bool, None]:
-        self._client.get_item(TableName=table, Key={key: {"S": ABSENT}})
+    def _table(self, table: str, **key: str) -> tuple[bool, None]:
+        self._client.get_item(TableName=table, Key={name: {"S": text} for name, text in key.items()})
         return True, None
 
     def _bridge(self) -> tuple[bool | None, str | None]:

@@ -10,7 +10,7 @@ from chalicelib.api import trail
 from chalicelib.api.access import Access
 from chalicelib.api.requests import Call, merchant_of
 from chalicelib.api.routing import Reply, Routes, about
-from chalicelib.contracts.api.pages import LIMIT_DEFAULT, LIMIT_MAX, PagePosition, PageRequest, link_header
+from chalicelib.contracts.api.pages import LIMIT_MAX, PagePosition, PageRequest, link_header
 from chalicelib.contracts.api.problems import Problem, Refusal, bad_request, not_found
 from chalicelib.contracts.letters import Letter, Parking
 from chalicelib.domain.actions import Did
@@ -58,7 +58,7 @@ def dead_letters(call: Call) -> Reply:
     from chalicelib.contracts.api import answers
     from chalicelib.contracts.api.dead_letters import ANSWER_BYTES_MAX, DeadLetter, answer_bytes, fitted
 
-    asked = PageRequest(limit=call.whole("limit", default=LIMIT_DEFAULT, most=LIMIT_MAX), cursor=call.text("cursor"))
+    asked = call.page_by_cursor()
     named, wanted = _parking(call), _wanted(call)
     found = for_api.dead_letters().listing(
         # One more shows whether there is another page.

@@ -94,7 +94,8 @@ def _of_the_fleet(figures: Figures) -> Iterable[Metric]:
     yield CounterMetricFamily(
         "credits_shortfall", "Credits requested that an account did not have.", value=figures.shortfall
     )
-    yield GaugeMetricFamily("credits_debt", "Credits that merchants owe for reversed payments.", value=figures.debt)
+    text = "Credits taken back, or used in a grace, that merchants owe."
+    yield GaugeMetricFamily("credits_debt", text, value=figures.debt)
     yield GaugeMetricFamily("credits_merchants", "Merchants with an account.", value=figures.merchants)
     yield GaugeMetricFamily("credits_fleet_balance", "Credits of all merchants.", value=figures.balance)
     yield GaugeMetricFamily("credits_merchants_zero_balance", "Merchants without credits.", value=figures.zero)

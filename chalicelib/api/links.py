@@ -11,7 +11,7 @@ from chalicelib.api.access import Access
 from chalicelib.api.requests import Call, merchant_of
 from chalicelib.api.routing import Reply, Routes, about, json_text, listing
 from chalicelib.api.webhooks import send_to_inbox
-from chalicelib.contracts.api.pages import LIMIT_DEFAULT, LIMIT_MAX, PagePosition, PageRequest
+from chalicelib.contracts.api.pages import LIMIT_MAX, PagePosition, PageRequest
 from chalicelib.contracts.api.plugin_status import merchants_asked
 from chalicelib.contracts.api.problems import Problem, bad_request, not_found
 from chalicelib.contracts.event_types import MERCHANT_CREATED
@@ -37,7 +37,7 @@ def links(call: Call) -> Reply:
         return _of_merchant(call, merchant)
     from chalicelib.contracts.api import webhooks
 
-    asked = PageRequest(limit=call.whole("limit", default=LIMIT_DEFAULT, most=LIMIT_MAX), cursor=call.text("cursor"))
+    asked = call.page_by_cursor()
     kind = LinkKind((call.choice("kind", [kind.upper() for kind in LinkKind]) or LinkKind.SHOPIFY).lower())
     starting = call.text("starting") or ""
     after = _name_of(asked.cursor, "cursor") if asked.cursor is not None else None

@@ -151,6 +151,7 @@ class _FleetReport:
             return
         gauge("credits_merchants_zero_balance", fleet.zero)
         gauge("credits_merchants_low_balance", fleet.low)
+        gauge("credits_debt", fleet.debt)
         gauge("credits_plugin_status", fleet.enabled, {"status": "enabled"})
         gauge("credits_plugin_status", fleet.disabled, {"status": "disabled"})
         _keep_today(fleet)

@@ -174,6 +174,8 @@ def components() -> "Components":
         credits_table=settings().tables.credits,
         transactions_table=settings().tables.transactions,
         figures_table=settings().tables.figures,
+        links_table=settings().tables.links,
+        desk_table=settings().tables.desk,
         shared=shared_statuses(),
     )
 

@@ -11,7 +11,7 @@ from app import app
 from chalicelib.settings import settings
 from chalicelib.wiring import for_api
 from infra.local.tokens import AUDIENCE, ISSUER, new_signer
-from tests.support.api import CREDITS_TABLE, OTHER, TRANSACTIONS_TABLE, Aws, Functions, Ledger
+from tests.support.api import CREDITS_TABLE, LINKS_TABLE, OTHER, TRANSACTIONS_TABLE, Aws, Functions, Ledger
 from tests.support.builders import SHOP, adjustment, trial
 from tests.support.forger import Forger, valid_tokens
 from tests.support.gateway import Gateway, HttpAnswer
@@ -27,7 +27,8 @@ def forger(aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Forger:
     signer = new_signer(tmp_path)
     forger = Forger(private_key_path=signer.private_key_path, issuer=ISSUER, audience=AUDIENCE, key_id=signer.key_id)
     named = {"JWT_ALGORITHM": "ES256", "JWT_ISSUER": ISSUER, "JWT_AUDIENCE": AUDIENCE, "JWT_KEY_PARAMETER": KEY_NAME}
-    for name, value in {**named, "CURSOR_KEY_PARAMETER": CURSOR_KEY_NAME}.items():
+    named |= {"LINKS_TABLE": LINKS_TABLE, "CURSOR_KEY_PARAMETER": CURSOR_KEY_NAME}
+    for name, value in named.items():
         monkeypatch.setenv(name, value)
     settings.cache_clear()
     ssm = boto3.client("ssm")

@@ -10,19 +10,28 @@ from chalicelib.adapters.dynamodb.fleet import HEARTBEAT
 from chalicelib.settings import settings
 from chalicelib.wiring import for_api
 from infra.bridge.states import StreamState
+from infra.local.tables import declared_with_stream
 from tests.support import heartbeats
-from tests.support.api import ADMIN, CREDITS_TABLE, OPS, OWNER, TRANSACTIONS_TABLE, Api, Ledger
-from tests.support.figures_tables import FiguresTable, created
+from tests.support.api import ADMIN, CREDITS_TABLE, LINKS_TABLE, OPS, OWNER, TRANSACTIONS_TABLE, Api, Ledger
+from tests.support.figures_tables import DESK_TABLE, FIGURES_TABLE, FiguresTable, created
 
-FIGURES_TABLE = "figures-test"
-TABLES = {"credits": CREDITS_TABLE, "transactions": TRANSACTIONS_TABLE, "figures": FIGURES_TABLE}
+TABLES = {
+    "credits": CREDITS_TABLE,
+    "transactions": TRANSACTIONS_TABLE,
+    "figures": FIGURES_TABLE,
+    "links": LINKS_TABLE,
+    "desk": DESK_TABLE,
+}
 
 
 @pytest.fixture
 def figures(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> Iterator[FiguresTable]:
-    monkeypatch.setenv("FIGURES_TABLE", FIGURES_TABLE)
+    for name in ("figures", "links", "desk"):
+        monkeypatch.setenv(f"{name.upper()}_TABLE", TABLES[name])
     settings.cache_clear()
     for_api.components.cache_clear()
+    ledger.client.create_table(TableName=LINKS_TABLE, **declared_with_stream("LinksTable"))
+    created(ledger.client, DESK_TABLE, logical_id="DeskTable")
     yield created(ledger.client, FIGURES_TABLE)
     for_api.components.cache_clear()
 

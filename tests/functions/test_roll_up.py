@@ -206,12 +206,13 @@ def test_shared_statuses_that_fail_hold_up_no_figure(
 
 
 def test_cloudwatch_is_told_of_the_fleet_once_a_minute(table: FiguresTable, capsys: pytest.CaptureFixture[str]) -> None:
-    called([record(some(0))])
+    called([record(replace(some(0), debt=7))])
     called([record(some(0, name="other"))])
 
     said = capsys.readouterr().out
     assert said.count('"credits_merchants_zero_balance":[1.0]') == 1
     assert said.count("credits_merchants_low_balance") > 0
+    assert said.count('"credits_debt":[7.0]') == 1
     assert said.count('"credits_merchants_zero_balance":[2.0]') == 0
 
 

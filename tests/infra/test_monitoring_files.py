@@ -27,7 +27,7 @@ def alerts() -> Iterator[dict[str, Any]]:
         yield from group["rules"]
 
 
-@pytest.mark.parametrize("metric", [*METRICS, *BRIDGE_METRICS])
+@pytest.mark.parametrize("metric", sorted({*METRICS, *BRIDGE_METRICS}))
 def test_every_metric_of_the_service_and_of_the_bridge_stands_in_the_dashboard(metric: str) -> None:
     assert any(re.search(rf"\b{metric}(_bucket)?\b", expression) for expression in expressions())
 

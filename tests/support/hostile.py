@@ -7,6 +7,7 @@ path or body are replaced by the values in `Scene`.
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from uuid import uuid4
 
 from tests.support.forger import Forger, bent, forged_tokens
@@ -20,8 +21,21 @@ OLD_ADJUST = "/api/v1/credits/transactions/admin/manual-adjustment"
 THRESHOLD = "/api/v1/credits/admin/accounts/<shop>/low-balance-threshold"
 HISTORY = "/api/v1/credits/transactions"
 STATS = "/api/v1/credits/transactions/merchant/<shop>/stats"
+ADMIN = "/api/v1/credits/admin"
+LEVELS, GRACE, FREEZE = (f"{ADMIN}/accounts/<shop>/{what}" for what in ("levels", "grace", "freeze"))
+LINK = f"{ADMIN}/links/shopify/hostile.myshopify.com"
 ACTIVITY, LETTERS = "/api/v1/credits/admin/activity", "/api/v1/credits/admin/dead-letters"
 ZERO, LOW = "/api/v1/credits/admin/zero-balance", "/api/v1/credits/admin/low-balance"
+ROUTES = json.loads(Path("chalicelib/static/openapi.json").read_text())["paths"]
+"""Every route, as the API's document has it."""
+IN_PATHS = {
+    "{merchant_id}": "<other>",
+    "{transaction_id}": "<foreign transaction>",
+    "{month}": "2026-01",
+    "{kind}": "shopify",
+    "{name}": "hostile.myshopify.com",
+    "{letter_id}": "<nobody>",
+}
 JSON = {"Content-Type": "application/json"}
 MEMBERS = {"type", "title", "status", "detail", "instance", "error", "meta"}
 LEAKS = ("Traceback", "arn:aws", 'File "', "botocore", "pynamodb", "dynamodb", "chalice")
@@ -148,11 +162,13 @@ def faults(
 def rows() -> Iterator[Row]:
     """Return every row but those with a forged token, which only a forger can make."""
     yield from _whose()
+    yield from _closed()
     yield from _ids()
     yield from _parameters()
     yield from _adjustments()
     yield from _bodies()
     yield from _thresholds()
+    yield from _admins()
     yield from _batches()
     yield from _nowhere()
 
@@ -208,6 +224,35 @@ def _whose() -> Iterator[Row]:
         headers={"X-Merchant-Id": "<shop>", "X-Amzn-Oidc-Data": "x", "X-Forwarded-User": "admin"},
         statuses=(401,),
     )
+
+
+def _closed() -> Iterator[Row]:
+    """Yield each route that needs a token, without one and with tokens that do not open it."""
+    for route, methods in ROUTES.items():
+        for method, operation in methods.items():
+            path = route
+            for name, text in IN_PATHS.items():
+                path = path.replace(name, text)
+            wanted = [scope for one in operation.get("security", ()) for scope in one["bearer"]]
+            refused = {"none": 401, "ops": 403, "owner": 403, "admin": 403} if operation.get("security") else {}
+            if "credits:read" in wanted:
+                refused = {"none": 401, "ops": 403} | ({"owner": 404} if path != route else {})
+            elif "credits:admin" in wanted:
+                del refused["admin"]
+            elif "credits:ops" in wanted:
+                del refused["ops"]
+            else:
+                refused = {caller: status for caller, status in refused.items() if caller == "none"}
+            for caller, status in refused.items():
+                yield Row(
+                    name=f"{method} {route} for {caller}",
+                    method=method.upper(),
+                    path=path,
+                    caller=caller,
+                    headers={**JSON, "Idempotency-Key": str(uuid4())},
+                    body=None if method == "get" else b"{}",
+                    statuses=(status,),
+                )
 
 
 def _ids() -> Iterator[Row]:
@@ -279,6 +324,7 @@ def _parameters() -> Iterator[Row]:
         "limit=101",
         "limit=all",
         "parking=everywhere",
+        "page=2",
         "merchant_id=",
         "parking=inbox&parking=outbox",
     ):
@@ -369,6 +415,97 @@ def _thresholds() -> Iterator[Row]:
     yield _setting("threshold twice", b'{"low_balance_threshold": 1, "low_balance_threshold": 2}')
     nobodys = THRESHOLD.replace("<shop>", "<nobody>")
     yield _setting("threshold of nobody", b'{"low_balance_threshold": 1}', path=nobodys, statuses=(404,))
+
+
+def _admins() -> Iterator[Row]:
+    """Yield bodies and parameters that the other routes of admins refuse."""
+    level = b'{"levels": [{"name": "week", "at": %s, "unit": "%s"}]}'
+    bodies: dict[str, tuple[bytes, ...]] = {
+        LEVELS: (
+            *(level % (at, b"credits") for at in (b"-1", b"1.5", b'"5"', b"true", b"1e9", b"1" + b"0" * 40)),
+            *(
+                level % (at, unit)
+                for at, unit in ((b"0", b"percent"), (b"101", b"percent"), (b"366", b"days"), (b"1", b"weeks"))
+            ),
+            level.replace(b"week", b"Week") % (b"1", b"credits"),
+            level.replace(b"week", b"w" * 25) % (b"1", b"credits"),
+            b'{"levels": [%s]}' % b", ".join([b'{"name": "a", "at": 1, "unit": "credits"}'] * 2),
+            b'{"levels": [%s]}' % b", ".join(b'{"name": "a%d", "at": 1, "unit": "credits"}' % n for n in range(6)),
+        ),
+        GRACE: tuple(
+            b'{"grace": {"hours": %s, "credits": %s}}' % limits
+            for limits in (
+                (b"-1", b"0"),
+                (b"1.5", b"0"),
+                (b'"5"', b"0"),
+                (b"true", b"0"),
+                (b"8761", b"0"),
+                (b"1", b"-1"),
+                (b"1", b"1000000001"),
+            )
+        ),
+        FREEZE: (
+            b'{"reason": ""}',
+            b'{"reason": "%s"}' % (b"r" * 501),
+            b'{"reason": "a\\nb"}',
+            b'{"reason": "x", "until": "tomorrow"}',
+            b'{"reason": "x", "until": true}',
+            b'{"until": "2999-01-01T00:00:00Z"}',
+        ),
+        LINK: (
+            b'{"merchant_id": 5}',
+            b'{"merchant_id": "<shop>0"}',
+            b'{"merchant_id": "<shop>", "label": 5}',
+            b'{"merchant_id": "<shop>", "label": "%s"}' % (b"l" * 300),
+            b'{"merchant_id": "<shop>", "label": "a\\nb"}',
+        ),
+        f"{ADMIN}/names": (
+            b'{"merchant_ids": []}',
+            b'{"merchant_ids": "<shop>"}',
+            b'{"merchant_ids": [%s]}' % b", ".join([b'"<shop>"'] * 101),
+        ),
+        f"{ADMIN}/adjustments/preview": (b'{"csv": 5}', b'{"csv": ""}', b'{"csv": "a,b\\n1,2"}', b'{"undo": "x"}'),
+        f"{LETTERS}/<nobody>/discard": (b'{"reason": ""}', b'{"reason": 5}', b'{"reason": "%s"}' % (b"r" * 501)),
+    }
+    broken = (b"", b"[]", b"null", b"{}", b'{"a": 1, "a": 2}', b"[" * 10_000)
+    for path, asked in bodies.items():
+        method = "PUT" if path in (LEVELS, GRACE, FREEZE, LINK) else "POST"
+        headers = {**JSON, "Idempotency-Key": str(uuid4())}
+        for number, body in enumerate((*asked, *broken)):
+            yield Row(
+                name=f"{method} {path} body {number}",
+                method=method,
+                path=path,
+                headers=headers,
+                body=body,
+                statuses=(400,),
+            )
+    yield Row(
+        name="a freeze without a key", method="PUT", path=FREEZE, headers=JSON, body=b'{"reason": "x"}', statuses=(400,)
+    )
+    yield Row(name="an unfreeze without a key", method="DELETE", path=f"{FREEZE}?reason=x", statuses=(400,))
+    for path in (
+        *(f"{ACCOUNT}/statements/{month}" for month in ("2026-13", "2026-1", "month", "2026-01-01")),
+        *(f"{ACCOUNT}/balance?at={at}" for at in ("now", "2999-01-01", "2026-02-30", "1e9")),
+        *(f"{ACCOUNT}/days?days={days}" for days in ("0", "91", "x")),
+        *(f"{ADMIN}/merchants?{query}" for query in ("status=enabled", f"search={'a' * 256}", "limit=101", "cursor=x")),
+        *(f"{ADMIN}/actions?{query}" for query in ("merchant_id=x", "cursor=x")),
+        *(f"{ADMIN}/links?{query}" for query in ("kind=ebay", "cursor=x", "merchant_id=x", "page=2")),
+        f"{ADMIN}/days?days=91",
+        f"{LETTERS}/groups?parking=x",
+    ):
+        yield Row(name=f"GET {path[:80]}", path=path, statuses=(400,))
+    for source in ("shopify", "stripe"):
+        path = f"/api/v1/webhooks/{source}"
+        yield Row(
+            name=f"{source} unsigned",
+            method="POST",
+            path=path,
+            caller="none",
+            body=b"{}",
+            headers=JSON,
+            statuses=(401,),
+        )
 
 
 def _batches() -> Iterator[Row]:

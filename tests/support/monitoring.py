@@ -12,27 +12,21 @@ DASHBOARD = MONITORING / "grafana/dashboards/credits.json"
 PER_MERCHANT = "credits_balance_total"
 """A metric that is off by default, and so not always there."""
 
-METRICS = (
-    "credits_transactions_total",
-    "credits_balance_updated_total",
-    "credits_transaction_processing_seconds",
-    PER_MERCHANT,
-    "credits_merchants_zero_balance",
-    "credits_merchants_low_balance",
-    "credits_plugin_status_checks_total",
-    "credits_plugin_status",
-    "credits_events_published_total",
-    "credits_messages_parked_total",
-    "credits_conflicts_total",
-    "credits_duplicates_total",
-    "credits_events_ignored_total",
-    "credits_fields_dropped_total",
-    "credits_shortfall_total",
-    "credits_plugin_status_unavailable_total",
-    "credits_ledger_drift",
-    "credits_bridge_heartbeat_age_seconds",
-)
-"""Every metric that sections 7, 11 and 12 of the contract name."""
+_DOCS = MONITORING.parent / "docs"
+
+
+def _named() -> tuple[str, ...]:
+    (paragraph,) = re.findall(r"^Metrics, in CloudWatch.*?\n\n", _text("contract.md"), re.MULTILINE | re.DOTALL)
+    shown = re.findall(r"^# HELP (credits_[a-z_]+)", _text("metrics.md"), re.MULTILINE)
+    return tuple(dict.fromkeys([*re.findall(r"`(credits_[a-z_]+)", paragraph), *shown]))
+
+
+def _text(page: str) -> str:
+    return (_DOCS / page).read_text()
+
+
+METRICS = _named()
+"""Every metric that section 7 of the contract names, and that the guide shows of /metrics."""
 
 BRIDGE_METRICS = tuple(
     name
