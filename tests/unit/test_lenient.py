@@ -498,6 +498,15 @@ def test_a_period_may_be_a_number_with_a_point(spelling: str) -> None:
     assert read_event(body, TERMS, now=READ_AT).movements[0].key == "SUBSCRIPTION_RENEWAL_s_1793491200000"
 
 
+@pytest.mark.parametrize("unset", [0, "0"])
+def test_a_renewal_whose_id_its_sender_left_at_zero_is_named_by_its_period(unset: object) -> None:
+    payload = {"merchant_id": SHOP, "subscription_id": "s", "renewal_id": unset, "credits": 5}
+    [movement] = read(RENEWED, {**payload, "period_start": "2026-11-01"}).movements
+    assert (movement.key, movement.other_keys) == ("SUBSCRIPTION_RENEWAL_s_1793491200000", ())
+
+    assert read(RENEWED, payload).movements[0].key == "SUBSCRIPTION_RENEWAL_s_0"
+
+
 def test_an_empty_merchant_beside_one_in_the_identifiers_names_nobody() -> None:
     payload = {"merchant_id": "", "identifiers": {"merchant_id": SHOP}, "order_id": 1}
 

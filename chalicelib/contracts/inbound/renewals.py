@@ -42,7 +42,7 @@ class SubscriptionRenewed(Expiring, CreditsByManyNames):
         """
         period = self._period(envelope, terms, reading)
         names = [period, *self.aliases]
-        if self.renewal_id is not None and self.period_start is not None:
+        if self.period_start is not None and self._id is not None:
             names.append(period_name(self.period_start))
         key, *others = (f"SUBSCRIPTION_RENEWAL_{escaped(self.subscription_id)}_{escaped(name)}" for name in names)
         amount = self.amount("credits_used", "credits")
@@ -53,6 +53,11 @@ class SubscriptionRenewed(Expiring, CreditsByManyNames):
         ahead = next(iter(reading.ahead), None)
         renewal = self.lapsing(renewal, at=self._end(terms), in_days=terms.renewal_expires_days)
         return [known_by(others, replace(renewal, repeat_days=terms.renewal_repeat_days, ahead=ahead))]
+
+    @property
+    def _id(self) -> str | None:
+        """Return the renewal's id; beside a period a 0 is what languages write for one that was never set."""
+        return None if self.renewal_id == "0" and self.period_start is not None else self.renewal_id
 
     def _end(self, terms: Terms) -> datetime | None:
         """Return the end of the period if the renewal lapses with it, None if it does not or no end is named.
@@ -68,8 +73,8 @@ class SubscriptionRenewed(Expiring, CreditsByManyNames):
         return found
 
     def _period(self, envelope: Envelope, terms: Terms, reading: Reading) -> str:
-        if self.renewal_id is not None:
-            return self.renewal_id
+        if self._id is not None:
+            return self._id
         if self.period_start is not None:
             return period_name(self.period_start)
         if "idempotency_key" in reading.dropped:
