@@ -475,8 +475,8 @@ MUTANTS = (
         ),
         (
             STORY,
-            "from collections.abc import Callable, Mapping\n",
-            "from collections.abc import Callable, Mapping\nfrom dataclasses import replace\n",
+            "from collections.abc import Callable, Mapping, Sequence\n",
+            "from collections.abc import Callable, Mapping, Sequence\nfrom dataclasses import replace\n",
         ),
     ),
     _mutant(
