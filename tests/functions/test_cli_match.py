@@ -404,9 +404,12 @@ def test_an_order_under_another_of_its_names_is_there() -> None:
             has_account=lambda _: True,
             now=NOW,
         )
-        assert list(matching.compare(orders_of(exported(row(9))).orders())) == []
-        inside = replace(transaction, occurred_at=instant(NOW - timedelta(days=3)))
-        assert list(matching.not_there(*matching.seen.spans()[0], [inside])) == []
+        file = exported(row(9), row(10, at=NOW - timedelta(days=1)))
+        assert list(matching.compare(orders_of(file).orders())) == []
+        inside = replace(transaction, occurred_at=instant(NOW - timedelta(days=2)))
+        unnamed = replace(inside, reference_id="gid-8")
+        found = matching.not_there(*matching.seen.spans()[0], [inside, unnamed])
+        assert [one.order_id for one in found] == ["gid-8"]
 
 
 def test_a_merchant_without_account_is_refused_before_every_order_is_missing(shop: System) -> None:
