@@ -649,9 +649,10 @@ def test_a_webhook_that_cannot_be_read_on_the_queue_itself_is_parked_cut_too(lin
     assert isinstance(fields, list) or kept.keys() >= fields.keys() & {"event_type", "detail-type"}
 
 
-def test_what_is_no_json_is_parked_as_it_came(linked: System) -> None:
-    linked.ingest(arrived("not json", origin="nats", subject="evt.shopify.webhook.raw"))
-    assert [letter.body for letter in linked.parked()] == ["not json"]
+@pytest.mark.parametrize("body", ["not json", "[" * 3000 + "]" * 3000], ids=["a text", "nested too deep"])
+def test_what_is_no_json_is_parked_as_it_came(linked: System, body: str) -> None:
+    linked.ingest(arrived(body, origin="nats", subject="evt.shopify.webhook.raw"))
+    assert [letter.body for letter in linked.parked()] == [body]
 
 
 @pytest.mark.parametrize("levels", [600, 980, 3000])
