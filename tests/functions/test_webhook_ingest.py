@@ -418,12 +418,26 @@ def test_a_name_that_belongs_to_another_merchant_is_not_moved(linked: System) ->
     assert transactions(linked) == [(f"SHOPIFY_ORDER_{ORDER_ID}", -1)]
 
 
-@pytest.mark.parametrize("link", ["teegeist", "paypal:x", {"name": 5}, 7, {"label": "x"}, "shopify:not a domain"])
+@pytest.mark.parametrize(
+    "link",
+    [
+        *("teegeist", "paypal:x", {"name": 5}, 7, {"label": "x"}, "shopify:not a domain"),
+        *({"name": LINKS[0], "label": label} for label in (5, "a\nb", "x" * 101, "half a pair: \ud83d")),
+    ],
+)
 def test_a_link_that_is_none_is_poison(system: System, link: Any) -> None:
     system.ingest(created(link))
 
     assert codes(system) in (["field_invalid"], ["field_missing"])
     assert system.items(CREDITS_TABLE) == []
+
+
+@pytest.mark.parametrize(("label", "kept"), [(" 紅茶\u3000の店 ", "紅茶\u3000の店"), ("", None), (None, None)])
+def test_an_event_says_what_its_shop_is_called(system: System, label: str | None, kept: str | None) -> None:
+    system.ingest(created({"name": LINKS[0], "label": label}))
+
+    [link] = [item for item in system.items(LINKS_TABLE) if item["name"] == {"S": LINKS[0]}]
+    assert link.get("label") == (kept and {"S": kept})
 
 
 def test_links_that_cannot_be_read_stop_no_order(linked: System) -> None:
