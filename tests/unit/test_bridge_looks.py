@@ -12,7 +12,7 @@ import pytest
 
 from infra.bridge.looks import look, report
 from infra.bridge.states import Look, StreamState
-from infra.bridge.streams import ADJUSTMENTS, CREDIT, UPSTREAM, StreamsError
+from infra.bridge.streams import ADJUSTMENTS, CREDIT, NEW_STREAMS, UPSTREAM, StreamsError
 from infra.bridge.subjects import ADJUSTMENT_TYPE, OUTBOUND_TYPES
 from infra.bridge.telemetry import Part, Telemetry
 from tests.support.bridge_fakes import settings
@@ -47,6 +47,12 @@ def test_an_existing_stream_keeps_settings_that_the_bridge_never_heard_of() -> N
         "max_age": 5,
         "new": True,
     }
+
+
+def test_a_stream_that_the_bridge_makes_has_the_replicas_of_the_setting() -> None:
+    server = FakeJetStream()
+    looked(server, None, BRIDGE_STREAM_REPLICAS="3", **CREATE)
+    assert [stream["num_replicas"] for stream in server.streams.values()] == [3] * len(NEW_STREAMS)
 
 
 def test_a_second_look_changes_nothing_also_with_several_pages_of_streams() -> None:
