@@ -165,10 +165,11 @@ class CloudFormation:
     def create_change_set(self, **asked: Any) -> None:
         named = {one["LogicalResourceId"]: one["ResourceIdentifier"]["TableName"] for one in asked["ResourcesToImport"]}
         self.wanted = Tables(**{kind: named[one] for one, kind in tables.KINDS.items()})
-        self.status = adoption.DESCRIBED
+        self.status, self.change_set = adoption.DESCRIBED, asked["ChangeSetName"]
         self._called("create")
 
-    def execute_change_set(self, **_: Any) -> None:
+    def execute_change_set(self, StackName: str, ChangeSetName: str) -> None:  # noqa: ARG002, N803
+        assert ChangeSetName == self.change_set
         self.status, self.held = adoption.IMPORTING, self.wanted
         self._called("execute")
 
@@ -210,7 +211,11 @@ def test_an_adoption_that_was_broken_off_is_repeated(package: Path, broken_off: 
 
 @pytest.mark.parametrize(
     ("status", "held"),
-    [("UPDATE_COMPLETE", replace(TABLES, desk="others")), ("IMPORT_ROLLBACK_COMPLETE", None)],
+    [
+        ("UPDATE_COMPLETE", replace(TABLES, desk="others")),
+        ("IMPORT_ROLLBACK_COMPLETE", None),
+        ("DELETE_FAILED", TABLES),
+    ],
 )
 def test_another_stack_of_that_name_is_left_alone(package: Path, status: str, held: Tables | None) -> None:
     aws: Any = CloudFormation(status, held)

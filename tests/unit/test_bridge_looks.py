@@ -10,6 +10,7 @@ from typing import Any
 import nats.errors
 import pytest
 
+from infra.bridge.health import health
 from infra.bridge.looks import look, report
 from infra.bridge.states import Look, StreamState
 from infra.bridge.streams import ADJUSTMENTS, CREDIT, NEW_STREAMS, UPSTREAM, StreamsError
@@ -310,7 +311,7 @@ def test_each_change_is_logged_once_and_shows_in_the_parts(caplog: pytest.LogCap
     assert sum(line.startswith("streams: subjects without a stream") for line in lines) == 1
 
 
-def test_the_metrics_know_each_stream() -> None:
+def test_metrics_and_health_know_each_stream() -> None:
     telemetry, server = Telemetry(), FakeJetStream.with_streams(SHOPIFY=["evt.shopify.>"])
     server.consumers["SHOPIFY"] = consumer(num_pending=7)
     report(asyncio.run(look(server, settings(), None)), telemetry)
@@ -319,3 +320,13 @@ def test_the_metrics_know_each_stream() -> None:
     assert 'credits_bridge_stream_up{stream="SHOPIFY"} 1.0' in text
     assert 'credits_bridge_stream_dropped_messages_total{stream="SHOPIFY"} 0.0' in text
     assert "credits_bridge_unowned_subjects 9.0" in text
+    told: dict[str, Any] = health(telemetry)
+    assert told["streams"]["SHOPIFY"] == {
+        "ok": True,
+        "detail": "in place",
+        "waiting": 7,
+        "oldest_seconds": 0,
+        "dropped": 0,
+        "remade": 0,
+    }
+    assert len(told["unowned"]) == 9
