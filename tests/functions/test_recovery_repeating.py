@@ -72,8 +72,8 @@ def is_ready(client: "DynamoDBClient", logical_id: str, name: str) -> bool:
     """Return whether a table is protected, keeps backups, and has a stream only if the template's has one."""
     table: Any = client.describe_table(TableName=name)["Table"]
     kept: Any = client.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
-    streams = table.get("StreamSpecification", {}).get("StreamEnabled", False)
-    assert streams == ("StreamSpecification" in declared_with_stream(logical_id)), name
+    images = table.get("StreamSpecification", {}).get("StreamViewType")
+    assert images == ("NEW_AND_OLD_IMAGES" if "StreamSpecification" in declared_with_stream(logical_id) else None), name
     recovery = kept["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"]
     return bool(table["DeletionProtectionEnabled"]) and recovery == "ENABLED"
 
