@@ -18,7 +18,7 @@ from chalicelib.contracts.event_types import MERCHANT_CREATED
 from chalicelib.domain.actions import Did, action_on
 from chalicelib.domain.errors import Code
 from chalicelib.domain.ids import instant
-from chalicelib.domain.links import LABEL_LENGTH_MAX, Link, LinkKind, link_name_of
+from chalicelib.domain.links import LABEL_LENGTH_MAX, Link, LinkKind, label_of, link_name_of
 from chalicelib.telemetry import logger
 from chalicelib.usecases.linking import shown
 from chalicelib.wiring import for_api, for_desk
@@ -133,10 +133,10 @@ def _name_of(text: str, field: str) -> str:
 def _label(value: Any) -> str | None:
     if value is None:
         return None
-    text = value.strip() if isinstance(value, str) else ""
-    if not 1 <= len(text) <= LABEL_LENGTH_MAX or not text.isprintable():
-        raise bad_request("label", f"A label is a text of 1 to {LABEL_LENGTH_MAX} printable characters.")
-    return text
+    try:
+        return label_of(value)
+    except ValueError:
+        raise bad_request("label", f"A label is a text of 1 to {LABEL_LENGTH_MAX} printable characters.") from None
 
 
 def _existing(name: str) -> Link:

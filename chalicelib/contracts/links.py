@@ -1,34 +1,26 @@
 """Names of shops and customers in events and requests, normalized to the form of links."""
 
-import re
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from chalicelib.domain.errors import Code
-from chalicelib.domain.links import LABEL_LENGTH_MAX, link_name_of
+from chalicelib.domain.links import LABEL_LENGTH_MAX, label_of, link_name_of
 
 LINKS_MAX = 10
 """Most names that one event may give to a merchant."""
 
-_PRINTABLE = re.compile(rf"[^\x00-\x1f\x7f-\x9f]{{1,{LABEL_LENGTH_MAX}}}")
 
+def _valid(read: Callable[[Any], str]) -> BeforeValidator:
+    def validated(value: Any) -> str:
+        try:
+            return read(value)
+        except ValueError as error:
+            raise PydanticCustomError(Code.FIELD_INVALID, "{why}", {"why": str(error)}) from None
 
-def _name(value: Any) -> str:
-    try:
-        return link_name_of(value if isinstance(value, str) else "")
-    except ValueError as error:
-        raise PydanticCustomError(Code.FIELD_INVALID, "{why}", {"why": str(error)}) from None
-
-
-def _label(value: Any) -> str:
-    text = value.strip() if isinstance(value, str) else ""
-    if _PRINTABLE.fullmatch(text) is None:
-        raise PydanticCustomError(
-            Code.FIELD_INVALID, "a label is a text of 1 to {most} printable characters", {"most": LABEL_LENGTH_MAX}
-        )
-    return text
+    return BeforeValidator(validated)
 
 
 def _named(value: Any) -> Any:
@@ -41,11 +33,11 @@ def _named(value: Any) -> Any:
 named_alone = BeforeValidator(_named)
 LinkName = Annotated[
     str,
-    BeforeValidator(_name),
+    _valid(lambda value: link_name_of(value if isinstance(value, str) else "")),
     WithJsonSchema({"type": "string", "pattern": "^(shopify:[A-Za-z0-9.-]{4,253}|stripe:[A-Za-z0-9_]{1,64})$"}),
 ]
 Label = Annotated[
     str,
-    BeforeValidator(_label),
+    _valid(label_of),
     WithJsonSchema({"type": "string", "minLength": 1, "maxLength": LABEL_LENGTH_MAX}),
 ]

@@ -12,6 +12,8 @@ LABEL_LENGTH_MAX = 100
 _NAMESPACE_URL: Final = "6ba7b811-9dad-11d1-80b4-00c04fd430c8"
 SHOP_DOMAIN = re.compile(r"(?=.{4,253}$)[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+")
 _CUSTOMER = re.compile(r"[A-Za-z0-9_]{1,64}")
+# Half a surrogate pair is no sign: JSON can hold it, a table cannot.
+_LABEL = re.compile(rf"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{{1,{LABEL_LENGTH_MAX}}}")
 
 
 class LinkKind(StrEnum):
@@ -57,6 +59,18 @@ def link_name_of(text: str) -> str:
         case LinkKind.STRIPE if _CUSTOMER.fullmatch(name):
             return link_name(LinkKind.STRIPE, name)
     raise ValueError("a link is named shopify: and a shop's domain, or stripe: and a customer's id")
+
+
+def label_of(value: object) -> str:
+    """Return a label as it is kept, without spaces around it.
+
+    Raises:
+        ValueError: it is not a text of 1 to `LABEL_LENGTH_MAX` printable characters.
+    """
+    text = value.strip() if isinstance(value, str) else ""
+    if _LABEL.fullmatch(text) is None:
+        raise ValueError(f"a label is a text of 1 to {LABEL_LENGTH_MAX} printable characters")
+    return text
 
 
 def merchant_of_name(name: str) -> MerchantId:

@@ -16,9 +16,9 @@ from chalicelib.domain.transactions import Total
 from chalicelib.ports import FiguresStore
 from chalicelib.usecases.counting import count
 from tests.support.builders import account_of, merchant
+from tests.support.calls import FakeCall
 from tests.support.engines import ministack
 from tests.support.fake_figures import FakeFigures
-from tests.support.figure_calls import call
 from tests.support.figures_tables import FiguresTable, table_at, table_in_process, table_simulated
 from tests.support.histories import images
 
@@ -129,7 +129,7 @@ def test_a_merchant_that_vanished_holds_it_up_too(store: FiguresStore) -> None:
 
 def test_a_hundred_merchants_are_known_by_one_read(store: FiguresStore) -> None:
     accounts = [some(f"shop {number}", totals={}) for number in range(100)]
-    assert count(store, accounts, time=call()) == set()
+    assert count(store, accounts, time=FakeCall().time) == set()
 
     assert len(store.counted([account.merchant_id for account in accounts])) == 100
 
@@ -138,7 +138,7 @@ def test_a_history_counted_twice_in_batches_equals_a_recount(store: FiguresStore
     written, ledger = images(150, 8, seed=5)
     for start in range(0, len(written), 20):
         for _ in range(2):
-            assert count(store, written[start : start + 20], time=call()) == set()
+            assert count(store, written[start : start + 20], time=FakeCall().time) == set()
 
     assert store.fleet() == recount(ledger.accounts.values())
 
@@ -201,7 +201,7 @@ def test_an_account_write_costs_at_most_so_many_units_in_batches_of_a_hundred(
     recorder, store = recorded
     accounts = [some(f"shop {place % merchants}", version=1 + place // merchants) for place in range(100)]
 
-    count(store, accounts, time=call())
+    count(store, accounts, time=FakeCall().time)
 
     requests = [operation for operation, _ in recorder.sent]
     assert requests.count("batch_get_item") == 1
@@ -212,7 +212,7 @@ def test_an_account_write_costs_at_most_so_many_units_in_batches_of_a_hundred(
 def test_an_account_write_alone_costs_four_units(recorded: tuple[Recorder, DynamoDBFigures]) -> None:
     recorder, store = recorded
 
-    count(store, [some()], time=call())
+    count(store, [some()], time=FakeCall().time)
 
     assert recorder.units() == 4
 
@@ -250,7 +250,7 @@ def test_a_write_whose_answer_is_lost_counts_once(recorded: tuple[Recorder, Dyna
         store.count(0, [first(some())])
     recorder.afterwards = None
 
-    assert count(store, [some()], time=call()) == set()
+    assert count(store, [some()], time=FakeCall().time) == set()
 
     assert store.fleet() == recount([some()])
 

@@ -22,8 +22,8 @@ from infra.local.description import FILE_NAME, Description, Jwt
 from infra.local.tokens import AUDIENCE, ISSUER, new_signer
 from infra.packaging.region import REGION
 from tests.support.builders import SHOP, account_of, merchant
+from tests.support.calls import FakeCall
 from tests.support.command_line import CliRunner
-from tests.support.figure_calls import call
 from tests.support.figures_tables import FiguresTable, table_in_process
 
 CREDITS_TABLE = "credits-test"
@@ -86,7 +86,7 @@ def write(table: FiguresTable, balance: int, *, name: str) -> Any:
 
 def test_a_recount_that_agrees_says_so(table: FiguresTable) -> None:
     accounts = [write(table, balance, name=f"shop {balance}") for balance in (0, 5, 50)]
-    count(table.store, accounts, time=call())
+    count(table.store, accounts, time=FakeCall().time)
 
     said = run("recount")
 
@@ -95,7 +95,7 @@ def test_a_recount_that_agrees_says_so(table: FiguresTable) -> None:
 
 
 def test_a_recount_that_differs_names_the_figure_and_ends_with_one(table: FiguresTable) -> None:
-    count(table.store, [write(table, 7, name="shop")], time=call())
+    count(table.store, [write(table, 7, name="shop")], time=FakeCall().time)
     write(table, 9, name="shop")
 
     said = run("recount", "--wait", "0", "--json")
@@ -107,7 +107,7 @@ def test_a_recount_that_differs_names_the_figure_and_ends_with_one(table: Figure
 
 
 def test_a_recount_names_an_account_that_cannot_be_read_and_counts_the_others(table: FiguresTable) -> None:
-    count(table.store, [write(table, 7, name="other")], time=call())
+    count(table.store, [write(table, 7, name="other")], time=FakeCall().time)
     table.client.put_item(TableName=CREDITS_TABLE, Item={"merchant_id": {"S": SHOP}, "balance": {"S": "x"}})
 
     told = run("recount", "--json")
@@ -121,7 +121,8 @@ def test_a_recount_waits_for_figures_that_are_still_coming(
     table: FiguresTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     account = write(table, 7, name="shop")
-    monkeypatch.setattr("infra.commands.figures.time.sleep", lambda _: count(table.store, [account], time=call()))
+    time = FakeCall().time
+    monkeypatch.setattr("infra.commands.figures.time.sleep", lambda _: count(table.store, [account], time=time))
 
     assert run("recount").exit_code == 0
 

@@ -165,6 +165,14 @@ def test_refunds_by_their_ids_are_looked_for_and_sent(shop: System) -> None:
     told = compared(content, "--fix", name="orders.jsonl", status=1)
 
     assert kinds(told) == [("missing", "3"), ("refund_missing", "2")]
+    [mends] = [json.loads(one["event"])["payload"] for one in told["items"] if one["kind"] == "refund_missing"]
+    assert mends == {
+        "merchant_id": SHOP,
+        "order_id": "2",
+        "refund_id": "5",
+        "refund_amount": "10",
+        "order_total": "20",
+    }
     work_on(shop)
     assert compared(content, name="orders.jsonl")["total"] == 0
 
@@ -297,6 +305,7 @@ def test_a_file_that_cannot_be_read_says_where(content: bytes, why: str) -> None
         ("[]", ""),
         ('{"order_id": 5.1e12, "paid_at": "2026-11-01T00:00:00Z"}', "order_id"),
         ('{"order_id": true, "paid_at": "2026-11-01T00:00:00Z"}', "order_id"),
+        ('{"paid_at": "2026-11-01T00:00:00Z"}', "order_id"),
         ('{"order_id": "5", "paid_at": "yesterday"}', "paid_at"),
         ('{"order_id": "5", "paid_at": "2026-11-01T00:00:00Z", "total": NaN}', "total"),
         ('{"order_id": "5", "paid_at": "2026-11-01T00:00:00Z", "refunds": 5}', "refunds"),
@@ -311,6 +320,24 @@ def test_a_line_of_json_that_tells_no_order_is_said(line: str, column: str) -> N
 
     assert isinstance(found, BadRow)
     assert (found.line, found.column) == (1, column)
+
+
+@pytest.mark.parametrize(
+    ("members", "is_paid"),
+    [
+        ({}, True),
+        ({"financial_status": "Paid", "test": False}, True),
+        ({"financial_status": "partially_refunded"}, True),
+        ({"financial_status": "pending"}, False),
+        ({"test": True}, False),
+    ],
+)
+def test_a_line_of_json_counts_as_paid_as_its_event_does(members: dict[str, Any], is_paid: bool) -> None:
+    line = {"order_id": "5", "paid_at": "2026-11-01T00:00:00Z", **members}
+    [found] = of_file(json.dumps(line).encode(), "orders.jsonl")
+
+    assert isinstance(found, SourceOrder)
+    assert found.paid == is_paid
 
 
 @pytest.mark.parametrize("name", ["orders.csv", "orders.jsonl"])
@@ -460,9 +487,12 @@ def test_an_order_under_another_of_its_names_is_there() -> None:
             has_account=lambda _: True,
             now=NOW,
         )
-        assert list(matching.compare(orders_of(exported(row(9))).orders())) == []
-        inside = replace(transaction, occurred_at=instant(NOW - timedelta(days=3)))
-        assert list(matching.not_there(*matching.seen.spans()[0], [inside])) == []
+        file = exported(row(9), row(10, at=NOW - timedelta(days=1)))
+        assert list(matching.compare(orders_of(file).orders())) == []
+        inside = replace(transaction, occurred_at=instant(NOW - timedelta(days=2)))
+        unnamed = replace(inside, reference_id="gid-8")
+        found = matching.not_there(*matching.seen.spans()[0], [inside, unnamed])
+        assert [one.order_id for one in found] == ["gid-8"]
 
 
 def test_a_merchant_without_account_is_refused_before_every_order_is_missing(shop: System) -> None:

@@ -83,7 +83,8 @@ def test_a_bridge_that_is_silent_or_says_so_fails(
 
 
 def test_a_stream_that_the_bridge_cannot_read_is_named(api: Api, figures: FiguresTable) -> None:
-    heartbeats.beat(figures, datetime.now(UTC), StreamState(name="SHOPIFY", detail="paused"))
+    streams = StreamState(name="SHOPIFY", detail="paused"), StreamState(name="BILLING", ok=True)
+    heartbeats.beat(figures, datetime.now(UTC), *streams)
 
     assert asked(api)["components"]["bridge"]["detail"] == "The bridge cannot read SHOPIFY."
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from chalicelib.adapters.letter_looks import Look
+from chalicelib.api import desk as routes
 from chalicelib.domain.errors import Code, RetryLater
 from tests.functions.test_http_desk import LETTERS, api, listed, redriven
 from tests.support.api import ADMIN, OPS, OWNER, Answered, Api
@@ -52,7 +53,9 @@ def test_a_list_is_narrowed_by_code_and_by_merchant(api: Api, desk: System) -> N
     assert api.get(LETTERS, token=ADMIN, parameters={"merchant_id": "x"}).status == 400
 
 
-def test_letters_are_grouped_by_code_and_merchant_the_largest_group_first(api: Api, desk: System) -> None:
+def test_letters_are_grouped_by_code_and_merchant_the_largest_group_first(
+    api: Api, desk: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
     desk.ingest(opened(), *(charged(f"p{number}", 0) for number in range(3)), "no event")
 
     groups = api.get(f"{LETTERS}/groups", token=ADMIN).body["data"]
@@ -63,6 +66,9 @@ def test_letters_are_grouped_by_code_and_merchant_the_largest_group_first(api: A
     ]
     assert groups[0]["oldest"] <= groups[0]["newest"]
     assert len(listed(api)) == 4, "looking takes nothing out"
+    monkeypatch.setattr(routes, "LIMIT_MAX", 1)
+    fewer = api.get(f"{LETTERS}/groups", token=ADMIN).body
+    assert (len(fewer["data"]), fewer["pagination"]["total"]) == (1, 2)
 
 
 def test_a_discarded_letter_is_gone_and_who_did_it_when_and_why_is_kept(

@@ -35,9 +35,9 @@ def ask(api: Api, name: str = DOMAIN, method: str = "GET") -> Answered:
 
 
 def test_a_name_is_linked_once_and_again_with_the_same_answer(api: Api, links: FakeLinks) -> None:
-    first = put(api, DOMAIN.upper(), label=" Teegeist ")
+    first = put(api, DOMAIN.upper(), label=" 茶\u3000Teegeist ")
     assert (first.status, first.body["data"]["name"]) == (200, f"shopify:{DOMAIN}")
-    assert first.body["data"]["label"] == "Teegeist"
+    assert first.body["data"]["label"] == "茶\u3000Teegeist"
     assert put(api).body["data"] == first.body["data"] == ask(api).body["data"]
 
 
@@ -67,6 +67,7 @@ def test_a_removed_name_is_nobodys_and_may_be_another_merchants(api: Api, links:
         ("stripe", "cus_1", {"label": ""}),
         ("stripe", "cus_1", {"label": "x" * 101}),
         ("stripe", "cus_1", {"label": "a\nb"}),
+        ("stripe", "cus_1", {"label": "half a pair: \ud83d"}),
         ("stripe", "cus_1", {"label": 5}),
     ],
 )

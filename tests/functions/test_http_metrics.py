@@ -28,7 +28,7 @@ from chalicelib.wiring import for_figures
 from infra.bridge.states import StreamState
 from tests.support.api import ADMIN, CREDITS_TABLE, NOON, OPS, OWNER, Api, Aws, Ledger, throttled
 from tests.support.builders import SHOP, account_of, merchant
-from tests.support.figure_calls import call
+from tests.support.calls import FakeCall
 from tests.support.figures_tables import FiguresTable, created
 from tests.support.heartbeats import beat
 
@@ -114,7 +114,7 @@ FLEET = [some(0), some(20, name="low"), some(21, name="fine"), some(100, name="r
 
 
 def counted(table: FiguresTable, accounts: list[Account]) -> None:
-    assert count(table.store, accounts, time=call()) == set()
+    assert count(table.store, accounts, time=FakeCall().time) == set()
 
 
 @pytest.mark.parametrize("path", [*PATHS, PLUGIN_STATUS_METRICS])

@@ -8,12 +8,16 @@ import pytest
 
 import app
 from chalicelib.adapters.dynamodb.items import account_item
-from chalicelib.domain.ledger import Account
+from chalicelib.domain.fold import ITEMS_MAX
+from chalicelib.domain.ledger import Account, TallyChange
+from chalicelib.domain.orders import Tally
 from chalicelib.wiring import for_figures
+from infra.recovery.rebuilding import Rebuild, written
 from tests.functions.test_cli_operations import Desk, desk, history
 from tests.support.api import CREDITS_TABLE, TRANSACTIONS_TABLE
-from tests.support.builders import SHOP
+from tests.support.builders import NOON, SHOP, order, trial
 from tests.support.events import Context, adjusted, batch, charged, opened, paid, refunded
+from tests.support.fakes import FakeLedger, settle
 from tests.support.stream_events import event
 
 __all__ = ["desk"]
@@ -109,6 +113,25 @@ def test_a_tally_that_the_refunds_do_not_prove_is_rebuilt(desk: Desk, tear: Call
     assert list(shown["differences"]) == [f"refunded of {before[1].transaction_id}"]
     assert desk.told("rebuild", SHOP, "--yes")["left"] == []
     assert desk.system.history() == before
+
+
+def test_more_tallies_than_a_write_holds_are_all_written() -> None:
+    ledger, of_order = FakeLedger(), Tally(count=1)
+    settle(ledger, [trial(500), *(order(str(number)) for number in range(ITEMS_MAX + 50))], now=NOON)
+    account = ledger.accounts[SHOP]
+    wrong = Rebuild(
+        merchant_id=SHOP,
+        before=account,
+        after=replace(account, version=account.version + 1),
+        tallies=tuple(
+            TallyChange(transaction_id=one.transaction_id, before=one.tally, after=of_order, time=NOON)
+            for one in ledger.history(SHOP)[1:]
+        ),
+        findings=(),
+    )
+
+    assert written(ledger, wrong)
+    assert [one.tally for one in ledger.history(SHOP)[1:]] == [of_order] * (ITEMS_MAX + 50)
 
 
 def test_a_refund_that_was_lost_is_given_back_by_the_replay(desk: Desk) -> None:

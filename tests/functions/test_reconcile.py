@@ -10,7 +10,7 @@ import pytest
 import app
 from chalicelib.adapters.dynamodb.fleet import RECONCILED
 from chalicelib.adapters.dynamodb.items import transaction_from, transaction_item
-from chalicelib.domain.ids import MerchantId, transaction_id
+from chalicelib.domain.ids import Instant, MerchantId, transaction_id
 from chalicelib.domain.transactions import Transaction, transaction_hash
 from chalicelib.usecases import reconciling
 from chalicelib.wiring import for_figures
@@ -324,6 +324,17 @@ def test_every_account_has_its_turn_in_a_month(books: Books, monkeypatch: pytest
         )
         walked += books.reconcile()["walked"]
     assert walked == 5
+
+
+def test_a_new_sweep_begins_with_what_the_last_one_knew() -> None:
+    last = reconciling.LedgerSweep(
+        started_at=NOON, finished_at=NOON, drift=3, drifted=frozenset({SHOP}), place="there", walked=9, found=3
+    )
+    now = Instant("2026-12-01T00:00:00.000Z")
+
+    assert reconciling.sweep_to_continue(last, now=now) == reconciling.LedgerSweep(
+        started_at=now, since=NOON, drift=3, suspects=frozenset({SHOP}), place="there"
+    )
 
 
 def test_a_small_ledger_is_walked_whole_every_day(books: Books) -> None:

@@ -72,8 +72,8 @@ def is_ready(client: "DynamoDBClient", logical_id: str, name: str) -> bool:
     """Return whether a table is protected, keeps backups, and has a stream only if the template's has one."""
     table: Any = client.describe_table(TableName=name)["Table"]
     kept: Any = client.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
-    streams = table.get("StreamSpecification", {}).get("StreamEnabled", False)
-    assert streams == ("StreamSpecification" in declared_with_stream(logical_id)), name
+    images = table.get("StreamSpecification", {}).get("StreamViewType")
+    assert images == ("NEW_AND_OLD_IMAGES" if "StreamSpecification" in declared_with_stream(logical_id) else None), name
     recovery = kept["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"]
     return bool(table["DeletionProtectionEnabled"]) and recovery == "ENABLED"
 
@@ -165,10 +165,11 @@ class CloudFormation:
     def create_change_set(self, **asked: Any) -> None:
         named = {one["LogicalResourceId"]: one["ResourceIdentifier"]["TableName"] for one in asked["ResourcesToImport"]}
         self.wanted = Tables(**{kind: named[one] for one, kind in tables.KINDS.items()})
-        self.status = adoption.DESCRIBED
+        self.status, self.change_set = adoption.DESCRIBED, asked["ChangeSetName"]
         self._called("create")
 
-    def execute_change_set(self, **_: Any) -> None:
+    def execute_change_set(self, StackName: str, ChangeSetName: str) -> None:  # noqa: ARG002, N803
+        assert ChangeSetName == self.change_set
         self.status, self.held = adoption.IMPORTING, self.wanted
         self._called("execute")
 
@@ -210,7 +211,11 @@ def test_an_adoption_that_was_broken_off_is_repeated(package: Path, broken_off: 
 
 @pytest.mark.parametrize(
     ("status", "held"),
-    [("UPDATE_COMPLETE", replace(TABLES, desk="others")), ("IMPORT_ROLLBACK_COMPLETE", None)],
+    [
+        ("UPDATE_COMPLETE", replace(TABLES, desk="others")),
+        ("IMPORT_ROLLBACK_COMPLETE", None),
+        ("DELETE_FAILED", TABLES),
+    ],
 )
 def test_another_stack_of_that_name_is_left_alone(package: Path, status: str, held: Tables | None) -> None:
     aws: Any = CloudFormation(status, held)

@@ -316,6 +316,23 @@ def test_a_broken_redis_is_tried_again_while_nobody_waits(monkeypatch: pytest.Mo
     assert sorted(waits)[290] < 0.001
 
 
+def test_a_redis_that_is_still_down_is_left_alone_again_after_each_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "REST_SECONDS", 0.1)
+    tried: list[str] = []
+
+    def down(url: str) -> Redis:
+        tried.append(url)
+        raise OSError
+
+    monkeypatch.setattr(connection, "_connected", down)
+    with connected("redis://nowhere") as shared:
+        ends = time.monotonic() + 0.35
+        while time.monotonic() < ends:
+            assert shared.read([SHOP]) is None
+
+    assert 3 <= len(tried) <= 2 + 3, "at the start, for the first read, and after each rest"
+
+
 def test_a_connection_that_the_server_closed_meanwhile_is_not_a_broken_redis(
     shared: RedisStatuses, held: Redis
 ) -> None:

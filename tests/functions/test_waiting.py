@@ -13,6 +13,8 @@ from chalicelib.usecases.ending import INBOX_SECONDS_MAX
 from tests.support.events import message_id_of, opened, paid, refunded
 from tests.support.system import Request, System, lost_answer, refusal, seen
 
+SEEN_SINCE = {"seen_since": "2024-01-31T09:00:00.000Z"}
+"""When a message that was put back was first seen at all."""
 NATS = {"origin": "nats", "subject": "evt.shopify.webhook.order_paid"}
 
 
@@ -65,7 +67,13 @@ def test_a_longer_delay_than_sqs_gives_is_waited_for_in_several_steps(system: Sy
 
 
 def test_all_that_a_message_is_bound_to_goes_along(system: System) -> None:
-    bound = {**NATS, "ce_type": NATS["subject"], "redriven": "2", "cloud_event": json.dumps({"id": "e" * 2000})}
+    bound = {
+        **NATS,
+        "ce_type": NATS["subject"],
+        "redriven": "2",
+        **SEEN_SINCE,
+        "cloud_event": json.dumps({"id": "e" * 2000}),
+    }
     record = waited(paid(1), 100, named=bound)
     record["attributes"]["MessageGroupId"] = "shop"
     before = datetime.now(UTC) - timedelta(seconds=101)

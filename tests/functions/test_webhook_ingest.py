@@ -418,7 +418,13 @@ def test_a_name_that_belongs_to_another_merchant_is_not_moved(linked: System) ->
     assert transactions(linked) == [(f"SHOPIFY_ORDER_{ORDER_ID}", -1)]
 
 
-@pytest.mark.parametrize("link", ["teegeist", "paypal:x", {"name": 5}, 7, {"label": "x"}, "shopify:not a domain"])
+@pytest.mark.parametrize(
+    "link",
+    [
+        *("teegeist", "paypal:x", {"name": 5}, 7, {"label": "x"}, "shopify:not a domain"),
+        *({"name": LINKS[0], "label": label} for label in (5, "a\nb", "x" * 101, "half a pair: \ud83d")),
+    ],
+)
 def test_a_link_that_is_none_is_poison(system: System, link: Any) -> None:
     system.ingest(created(link))
 
@@ -426,18 +432,24 @@ def test_a_link_that_is_none_is_poison(system: System, link: Any) -> None:
     assert system.items(CREDITS_TABLE) == []
 
 
+@pytest.mark.parametrize(("label", "kept"), [(" 紅茶\u3000の店 ", "紅茶\u3000の店"), ("", None), (None, None)])
+def test_an_event_says_what_its_shop_is_called(system: System, label: str | None, kept: str | None) -> None:
+    system.ingest(created({"name": LINKS[0], "label": label}))
+
+    [link] = [item for item in system.items(LINKS_TABLE) if item["name"] == {"S": LINKS[0]}]
+    assert link.get("label") == (kept and {"S": kept})
+
+
 def test_links_that_cannot_be_read_stop_no_order(linked: System) -> None:
     linked.configure()
     linked.fail("BatchGetItem", refusal("BatchGetItem"))
     waiting = over_http(PAID)
 
-    assert (
-        linked.ingest(waiting, asking("evt.billing.payment_succeeded", {"payment_id": "p", "credits": 5}))
-        == [waiting["messageId"]]
-        or True
-    )
+    failed = linked.ingest(waiting, asking("evt.billing.payment_succeeded", {"payment_id": "p", "credits": 5}))
+    assert (failed, transactions(linked)) == ([waiting["messageId"]], [("BILLING_PAYMENT_p", 5)])
+
     linked.faults.clear()
-    linked.ingest(waiting)
+    assert linked.ingest(waiting) == []
     assert transactions(linked)[-1] == (f"SHOPIFY_ORDER_{ORDER_ID}", -1)
 
 
@@ -651,9 +663,10 @@ def test_a_webhook_that_cannot_be_read_on_the_queue_itself_is_parked_cut_too(lin
     assert isinstance(fields, list) or kept.keys() >= fields.keys() & {"event_type", "detail-type"}
 
 
-def test_what_is_no_json_is_parked_as_it_came(linked: System) -> None:
-    linked.ingest(arrived("not json", origin="nats", subject="evt.shopify.webhook.raw"))
-    assert [letter.body for letter in linked.parked()] == ["not json"]
+@pytest.mark.parametrize("body", ["not json", "[" * 3000 + "]" * 3000], ids=["a text", "nested too deep"])
+def test_what_is_no_json_is_parked_as_it_came(linked: System, body: str) -> None:
+    linked.ingest(arrived(body, origin="nats", subject="evt.shopify.webhook.raw"))
+    assert [letter.body for letter in linked.parked()] == [body]
 
 
 @pytest.mark.parametrize("levels", [600, 980, 3000])

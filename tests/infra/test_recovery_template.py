@@ -83,6 +83,9 @@ def test_the_restored_tables_alone_are_a_template_that_can_be_imported(
     path.write_text(json.dumps(template))
     assert findings_of_cloudformation(path) == []
     assert set(template["Resources"]) == set(KINDS)
+    conditions = template.get("Conditions", {})
+    wanted = json.dumps([template["Resources"], *conditions.values()])
+    assert [name for name in (*conditions, *template["Parameters"]) if f'"{name}"' not in wanted] == []
     for logical_id, table in template["Resources"].items():
         # The same as in the whole service, so that deploying that over it changes nothing of the tables.
         assert table == resources[logical_id]

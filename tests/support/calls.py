@@ -25,5 +25,6 @@ class FakeCall:
 
     def sleep(self, seconds: float) -> None:
         """Advance the transactions' clock and the time left, without really waiting."""
+        assert seconds >= 0, "time.sleep refuses it"
         self.waits.append(seconds)
         self.clock.advance(milliseconds=round(seconds * 1000))

@@ -221,15 +221,19 @@ def test_workers_of_two_settings_change_an_account_once() -> None:
 
 levels = st.lists(
     st.builds(Level, name=st.sampled_from("abcdefg"), at=st.integers(1, 60), unit=st.sampled_from(Unit)),
+    min_size=1,
     max_size=LEVELS_MAX,
     unique_by=lambda level: level.name,
 ).map(tuple)
+# Enough orders for a runway, and gaps in which time alone crosses a level in days.
 steps = st.lists(
     st.tuples(
-        st.floats(0.001, 4),
-        st.sampled_from(sorted(set(Kind) - OPENS, key=str)) | st.just(Kind.ORDER_USED),
+        st.floats(0.001, 1) | st.sampled_from([0.5, 4.0, 40.0]),
+        st.sampled_from([Kind.ORDER_USED, Kind.ORDER_USED, Kind.PAYMENT])
+        | st.sampled_from(sorted(set(Kind) - OPENS, key=str)),
         st.integers(0, 60),
     ),
+    min_size=15,
     max_size=60,
 )
 

@@ -93,6 +93,7 @@ def test_no_header_changes_the_subject_and_one_that_contradicts_it_goes_along(
         ),
         ({"CE-TYPE": PAID, "Ce-Id": "1", "ce-CorrelationId": "c1"}, {"id": "1", "correlationid": "c1"}),
         ({"ce-type": PAID, "ce-id": "x" * 256, "ce-subject": "\x00", "ce-time": ""}, None),
+        ({"ce-type": PAID, "ce-id": "é"}, None),
         ({"ce-id": "1", "ce-subject": MERCHANT}, None),
         ({"ce-type": PAID}, None),
     ],

@@ -10,9 +10,10 @@ from typing import Any
 import nats.errors
 import pytest
 
+from infra.bridge.health import health
 from infra.bridge.looks import look, report
 from infra.bridge.states import Look, StreamState
-from infra.bridge.streams import ADJUSTMENTS, CREDIT, UPSTREAM, StreamsError
+from infra.bridge.streams import ADJUSTMENTS, CREDIT, NEW_STREAMS, UPSTREAM, StreamsError
 from infra.bridge.subjects import ADJUSTMENT_TYPE, OUTBOUND_TYPES
 from infra.bridge.telemetry import Part, Telemetry
 from tests.support.bridge_fakes import settings
@@ -47,6 +48,12 @@ def test_an_existing_stream_keeps_settings_that_the_bridge_never_heard_of() -> N
         "max_age": 5,
         "new": True,
     }
+
+
+def test_a_stream_that_the_bridge_makes_has_the_replicas_of_the_setting() -> None:
+    server = FakeJetStream()
+    looked(server, None, BRIDGE_STREAM_REPLICAS="3", **CREATE)
+    assert [stream["num_replicas"] for stream in server.streams.values()] == [3] * len(NEW_STREAMS)
 
 
 def test_a_second_look_changes_nothing_also_with_several_pages_of_streams() -> None:
@@ -304,7 +311,7 @@ def test_each_change_is_logged_once_and_shows_in_the_parts(caplog: pytest.LogCap
     assert sum(line.startswith("streams: subjects without a stream") for line in lines) == 1
 
 
-def test_the_metrics_know_each_stream() -> None:
+def test_metrics_and_health_know_each_stream() -> None:
     telemetry, server = Telemetry(), FakeJetStream.with_streams(SHOPIFY=["evt.shopify.>"])
     server.consumers["SHOPIFY"] = consumer(num_pending=7)
     report(asyncio.run(look(server, settings(), None)), telemetry)
@@ -313,3 +320,13 @@ def test_the_metrics_know_each_stream() -> None:
     assert 'credits_bridge_stream_up{stream="SHOPIFY"} 1.0' in text
     assert 'credits_bridge_stream_dropped_messages_total{stream="SHOPIFY"} 0.0' in text
     assert "credits_bridge_unowned_subjects 9.0" in text
+    told: dict[str, Any] = health(telemetry)
+    assert told["streams"]["SHOPIFY"] == {
+        "ok": True,
+        "detail": "in place",
+        "waiting": 7,
+        "oldest_seconds": 0,
+        "dropped": 0,
+        "remade": 0,
+    }
+    assert len(told["unowned"]) == 9

@@ -45,6 +45,12 @@ def test_only_type_and_payload_are_required() -> None:
     assert read_envelope('{"event_type": "evt.any", "payload": {}}') == Envelope(event_type="evt.any", payload={})
 
 
+def test_only_its_type_makes_a_cloud_event() -> None:
+    envelope = read_envelope('{"event_type": "evt.any", "data": {"a": 1}, "specversion": "1.0"}')
+
+    assert (envelope.event_type, envelope.payload) == ("evt.any", {"a": 1})
+
+
 def test_numbers_with_a_point_are_read_exactly() -> None:
     envelope = read_envelope('{"event_type": "evt.any", "data": {"money": 0.10, "count": 3}}')
 

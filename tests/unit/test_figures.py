@@ -16,9 +16,9 @@ from chalicelib.domain.plugin_status import Closure
 from chalicelib.domain.transactions import Total
 from chalicelib.usecases.counting import count
 from tests.support.builders import account_of, merchant
+from tests.support.calls import FakeCall
 from tests.support.examples import examples
 from tests.support.fake_figures import FakeFigures
-from tests.support.figure_calls import call
 from tests.support.histories import images
 
 MOVEMENTS, MERCHANTS = 220, 9
@@ -110,7 +110,7 @@ def test_any_order_any_repetition_and_any_split_of_the_records_give_the_recount(
     store = FakeFigures()
 
     for start in range(0, len(transactions), size):
-        assert count(store, transactions[start : start + size], time=call()) == set()
+        assert count(store, transactions[start : start + size], time=FakeCall().time) == set()
 
     assert store.fleet() == recounted
 
@@ -122,7 +122,7 @@ def test_after_any_batch_the_figures_are_those_of_the_newest_images_seen(seed: i
     transactions = random.sample(history()[0], 40)
 
     for seen in range(10, 41, 10):
-        count(store, transactions[seen - 10 : seen], time=call())
+        count(store, transactions[seen - 10 : seen], time=FakeCall().time)
         assert store.fleet() == recount(newest(transactions[:seen]).values())
 
 

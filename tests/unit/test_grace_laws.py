@@ -253,3 +253,15 @@ def test_a_balance_above_a_threshold_that_was_lowered_allows_a_new_grace() -> No
     account = store.accounts[SHOP]
     assert (account.balance, account.in_grace) == (0, True)
     assert audit(SHOP, account, store.history(SHOP), crossings=store.commits[-1].crossings) == ()
+
+
+def test_an_order_that_was_sent_in_a_grace_and_came_after_its_end_is_not_in_it() -> None:
+    terms, store = TimeTerms(grace=GraceTerms(hours=HOURS)), FakeLedger()
+    settle(store, [trial(1), order("1")], now=NOON, terms=terms)
+    later = instant(datetime.fromisoformat(NOON) + timedelta(hours=HOURS + 1))
+
+    settle(store, [replace(order("2"), occurred_at=NOON)], now=later, terms=terms)
+
+    account = store.accounts[SHOP]
+    assert (account.debt, account.enabled) == (0, False)
+    assert audit(SHOP, account, store.history(SHOP), crossings=store.commits[-1].crossings) == ()

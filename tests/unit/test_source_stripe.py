@@ -598,6 +598,14 @@ def test_a_dispute_of_no_payment_is_poison() -> None:
     assert refused("charge.dispute.funds_withdrawn", thing) == (Code.FIELD_MISSING, "data.object.payment_intent")
 
 
+def test_an_invoice_brings_the_names_of_its_payments_together() -> None:
+    payments = {"data": [{"payment": {"payment_intent": "pi_1"}}, {"payment": {"charge": "ch_1"}}]}
+
+    names = came("invoice.paid", invoice(payments=payments)).payment_names
+
+    assert names[1:] == ("stripe:pi_1", "stripe:ch_1")
+
+
 @pytest.mark.parametrize(
     ("event_type", "thing", "names"),
     [

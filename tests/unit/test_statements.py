@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.domain.audit import audit
+from chalicelib.domain.days import Sums
 from chalicelib.domain.ids import Instant, unused_version
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.statements import (
@@ -38,6 +39,10 @@ def counted(transactions: Sequence[Transaction]) -> dict[Kind, Total]:
         total = sums.get(transaction.kind, Total())
         sums[transaction.kind] = Total(count=total.count + 1, credits=total.credits + abs(transaction.amount))
     return sums
+
+
+def test_before_the_first_transaction_all_sums_are_zero() -> None:
+    assert Sums.of({}, shortfall=0) == Sums()
 
 
 @settings(max_examples=6, deadline=None)

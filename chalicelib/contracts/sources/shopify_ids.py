@@ -41,7 +41,7 @@ def _digits(value: Any, *, rounded: bool) -> str | None:
     if isinstance(value, str):
         spelled = _GLOBAL_ID.fullmatch(value)
         digits = spelled[2] if spelled else value
-    elif isinstance(value, int) and not isinstance(value, bool):
+    elif isinstance(value, int):
         digits = str(value)
     elif isinstance(value, Decimal) and rounded and 0 <= value.adjusted() < ID_LENGTH_MAX:
         digits = f"{value:f}".partition(".")[0]
