@@ -33,10 +33,28 @@ def rows(path: Path, form: Form) -> Iterator[Row]:
         NotAnExportError: the file cannot be read any further.
     """
     if form is Form.PARQUET:
-        for number, members in enumerate(parquet.read(path), 1):
-            yield Row(line=number, members={tables.DRAWN: [], **members})
+        yield from _parquet_rows(path)
         return
     yield from _csv_rows(path) if form is Form.CSV else _json_rows(path)
+
+
+def _parquet_rows(path: Path) -> Iterator[Row]:
+    try:
+        for number, members in enumerate(parquet.read(path), 1):
+            yield _of_texts(number, members)
+    except (ValueError, OSError) as error:
+        raise NotAnExportError(f"{path} is not a whole Parquet file") from error
+
+
+def _of_texts(number: int, members: Mapping[str, Any]) -> Row:
+    found: dict[str, Any] = {tables.DRAWN: [], **members}
+    for name in tables.JSON_TEXTS:
+        if isinstance(text := members.get(name), str):
+            try:
+                found[name] = value_of(text)
+            except ValueError as error:
+                return Row(line=number, members=None, column=name, why=str(error))
+    return Row(line=number, members=found)
 
 
 def _csv_rows(path: Path) -> Iterator[Row]:

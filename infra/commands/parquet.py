@@ -47,8 +47,11 @@ def write(rows: Iterable[Mapping[str, Any]], path: Path) -> None:
 
 
 def read(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the rows of such a file."""
+    """Yield the rows of such a file, with their texts in JSON as they are.
+
+    Raises:
+        ValueError, OSError: it is not a Parquet file, or not a whole one.
+    """
     _, parquet = pyarrow()
     for group in parquet.ParquetFile(path).iter_batches():
-        for row in group.to_pylist():
-            yield row | {name: json.loads(row[name]) for name in tables.JSON_TEXTS if name in row}
+        yield from group.to_pylist()

@@ -280,6 +280,22 @@ def test_a_line_of_json_that_cannot_be_read_is_named(tmp_path: Path, text: str) 
     assert next((one["line"], one["what"]) for one in proven(path, status=1)) == (2, "not JSON that can be kept")
 
 
+@pytest.mark.parametrize(("name", "cell"), [("merchant_id", "x"), ("schema_version", "9"), ("hash", "")])
+def test_a_cell_that_no_transaction_has_is_reported(export: Path, name: str, cell: str) -> None:
+    def change(lines: list[str]) -> list[str]:
+        cells = next(csv.reader([lines[4]]))
+        cells[tables.COLUMNS.index(name)] = cell
+        line = io.StringIO()
+        csv.writer(line, lineterminator="\r\n").writerow(cells)
+        return [*lines[:4], line.getvalue(), *lines[5:]]
+
+    edited(export, change)
+    heads = heads_of(export)
+    heads.write_text(heads.read_text().replace(f'"merchant_id":"{SHOP}"', '"merchant_id":"x"'))
+
+    assert next(one for one in proven(export, status=1) if one["line"] == 5)
+
+
 def test_a_number_of_thousands_of_digits_is_no_whole_number(export: Path) -> None:
     edited(export, lambda lines: [*lines[:2], lines[2].replace(",3,3,", f",{'3' * 5_000},3,"), *lines[3:]])
 
@@ -352,6 +368,22 @@ def test_parquet_holds_the_same_rows(shops: FakeLedger, tmp_path: Path) -> None:
     assert proven(tmp_path / "all.parquet") == []
     parquet.write(members(shops, SHOP, OTHER)[1:], tmp_path / "all.parquet")
     assert proven(tmp_path / "all.parquet", status=1)[0]["what"].startswith("missing")
+
+
+@pytest.mark.usefixtures("target", "shops")
+def test_a_parquet_file_that_cannot_be_read_is_named_too(tmp_path: Path) -> None:
+    arrow = pytest.importorskip("pyarrow")
+    path = tmp_path / "all.parquet"
+    said("export", "all.parquet", "--all")
+    table = arrow.parquet.read_table(path)
+    place = table.column_names.index("extra_metadata")
+    arrow.parquet.write_table(table.set_column(place, "extra_metadata", [["[" * 100_000] * len(table)]), path)
+
+    assert (proven(path, status=1)[0]["line"], proven(path, status=1)[0]["column"]) == (1, "extra_metadata")
+
+    path.write_bytes(path.read_bytes()[:-100])
+    told = said("verify", "--file", path)
+    assert (told.status, "not a whole Parquet file" in told.err) == (1, True)
 
 
 def test_a_file_goes_to_s3_with_its_heads(target: Target, shops: FakeLedger, tmp_path: Path) -> None:
