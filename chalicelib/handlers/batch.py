@@ -290,13 +290,9 @@ class Batch:
         self, message: Message, event: Event | None, outcomes: Sequence[Outcome], secondary: Sequence[Outcome] = ()
     ) -> None:
         """Decide how the message ends; `event` is None if it could not be read."""
-        waited_seconds = (datetime.now(UTC) - message.first_seen).total_seconds()
+        since, deliveries, retry = datetime.now(UTC) - message.first_seen, message.deliveries, self._ground_retry
         end = ending(
-            outcomes,
-            secondary=secondary,
-            deliveries=message.deliveries,
-            waited_seconds=waited_seconds,
-            retry=self._ground_retry,
+            outcomes, secondary=secondary, deliveries=deliveries, waited_seconds=since.total_seconds(), retry=retry
         )
         if isinstance(end, PutOff | SentOn):
             self._log_waiting(message, end.error, end.seconds)

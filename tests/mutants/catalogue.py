@@ -1256,7 +1256,7 @@ MUTANTS = (
         ),
         tests="tests/contract/test_items.py",
     ),
-    _mutant("due_at not moved", (FOLD, "due_at=due_at, updated_at=time)", "updated_at=time)")),
+    _mutant("due_at not moved", (FOLD, "due_at=due_at, updated_at=self._now)", "updated_at=self._now)")),
     _mutant(
         "listed under the hour of the last write",
         (
