@@ -10,7 +10,7 @@ from typing import Protocol
 from chalicelib.domain.findings import UnreadableTransaction
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, instant, transaction_id
 from chalicelib.domain.ledger import Account
-from chalicelib.domain.movements import order_key, refund_key
+from chalicelib.domain.movements import order_key, refund_key, refund_of_order_key
 from chalicelib.domain.outcomes import recorded_money
 from chalicelib.domain.source_orders import (
     BadRow,
@@ -134,11 +134,20 @@ class Matching:
             for order in orders
             for refund in order.refunds or ()
         }
-        wanted = [*names.values(), *refunds.values()]
+        unnamed = {
+            order: transaction_id(order.merchant_id, refund_of_order_key(order.order_id))
+            for order in orders
+            if order.refunds
+        }
+        wanted = [*names.values(), *refunds.values(), *unnamed.values()]
         transactions = self.lookup(wanted) if wanted else {}
         for order in orders:
             transaction = transactions.get(names[order])
             missing = [refund for refund in order.refunds or () if refunds[order, refund] not in transactions]
+            if missing and (came := transactions.get(unnamed[order])) is not None:
+                # It came without its id: one of these, which must not be given back twice.
+                amount = recorded_money(came, "refund_amount")
+                missing.remove(next((one for one in missing if one.amount == amount), missing[0]))
             differences = [*self._order(order, transaction, whole=not missing)]
             yield from differences
             if order.paid and (

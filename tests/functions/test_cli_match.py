@@ -206,6 +206,30 @@ def test_a_refund_of_another_amount_is_named_in_json_lines_as_in_a_csv(shop: Sys
     ]
 
 
+def test_a_refund_that_came_without_its_id_is_not_sent_once_more(shop: System) -> None:
+    sent(shop, ("1", "20"), ("2", "20"), ("3", "20"))
+    for one in ("1", "2", "3"):
+        shop.ingest(refunded(one, refund_amount="5"))
+    paid_at = instant(NOW - timedelta(days=3))
+    there = {"1": [("r1", "5.00")], "2": [("r2", "8.00")], "3": [("r3", "2.00"), ("r4", "5.00")]}
+    lines = [
+        {
+            "order_id": one,
+            "total": "20",
+            "paid_at": paid_at,
+            "refunds": [{"refund_id": name, "amount": amount} for name, amount in refunds],
+        }
+        for one, refunds in there.items()
+    ]
+
+    told = compared("\n".join(map(json.dumps, lines)).encode(), name="orders.jsonl", status=1)
+
+    assert [(one["kind"], one["order_id"], one["what"]) for one in told["items"]] == [
+        ("other_refund", "2", "5 went back here, 8.00 there"),
+        ("refund_missing", "3", "refund r3 is not in the ledger"),
+    ]
+
+
 def test_a_full_refund_of_an_order_without_a_total_is_one_of_the_total_in_the_file(shop: System) -> None:
     shop.ingest(paid("1"), refunded("1"))
     content = exported(row(1, "24.90", Refunded_Amount="24.90"), row(2, "24.90"))
