@@ -106,7 +106,12 @@ def change_closure(
         return account, ()
     # Later than the newest transaction, so that `audit` can see whose crossings the account carries.
     time = later_than(account.updated_at, now=now)
-    changed = replace(account, closure=Closure(closed=closed, at=at or time), updated_at=time)
+    closure = Closure(closed=closed, at=at or time)
+    if account.closed and not closed:
+        closure = replace(closure, back_at=closure.at)
+    elif account.closure is not None and not closed:
+        closure = replace(closure, back_at=account.closure.back_at)
+    changed = replace(account, closure=closure, updated_at=time)
     if changed.enabled is account.enabled:
         return changed, ()
     crossing = CrossingType.SHOP_CLOSED if closed else CrossingType.SHOP_REOPENED

@@ -21,10 +21,14 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Closure:
-    """That a shop removed the app (`closed`) or came back, and when, as its source reported."""
+    """That a shop removed the app (`closed`) or is there, and when that was last reported, by its source's time.
+
+    `back_at` is since when it is there again after it had removed the app, None if it is not there or always was.
+    """
 
     closed: bool
     at: Instant
+    back_at: Instant | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

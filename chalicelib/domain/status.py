@@ -22,8 +22,10 @@ def status_since(account: Account) -> Instant:
 
     That is the time of the crossing, of the account's freeze, closing or reopening, or of the end of its grace.
     """
-    if account.closure is not None and (account.closed or came_back(account)):
+    if account.closure is not None and account.closed:
         return account.closure.at
+    if (back_at := came_back(account)) is not None:
+        return back_at
     if account.freeze is not None:
         return account.freeze.since
     return _out_of_time(account) or account.status_changed_at
@@ -34,17 +36,17 @@ def status_transaction(account: Account) -> TransactionId | None:
 
     None if the account was closed or reopened, or a grace ended by time alone.
     """
-    if account.closed or came_back(account):
+    if account.closed or came_back(account) is not None:
         return None
     if account.freeze is not None:
         return account.freeze.transaction_id
     return None if _out_of_time(account) else account.status_transaction_id
 
 
-def came_back(account: Account) -> bool:
-    """Return whether the plugin is on since the shop came back: no transaction has switched it since then."""
-    closure = account.closure
-    return account.enabled and closure is not None and closure.at > account.status_changed_at
+def came_back(account: Account) -> Instant | None:
+    """Return since when the plugin is on because the shop came back, None if a transaction has switched it since."""
+    back_at = account.closure.back_at if account.closure is not None else None
+    return back_at if account.enabled and back_at is not None and back_at > account.status_changed_at else None
 
 
 def deciding_transaction(account: Account) -> TransactionId | None:

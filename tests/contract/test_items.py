@@ -348,7 +348,7 @@ def test_a_large_shops_account_with_all_that_an_account_may_have_is_one_write_un
         lots=EIGHT_LOTS,
         alerts=replace(own_levels("few", "half"), look_at=None),
         grace_terms=GraceTerms(hours=48, credits=100),
-        closure=Closure(closed=False, at=NOON),
+        closure=Closure(closed=False, at=NOON, back_at=NOON),
     )
 
     assert item_bytes(account_item(shop)) <= WRITE_UNIT_BYTES
@@ -377,9 +377,10 @@ def test_a_larger_account_that_was_written_with_a_map_of_counters_is_read_as_it_
         ({"alerts": LONGEST_LEVELS}, 2),
         ({"freeze": FREEZE}, 2),
         (EVERYTHING, 2),
+        (EVERYTHING | {"closure": Closure(closed=False, at=NOON, back_at=NOON)}, 3),
         (EVERYTHING | {"freeze": replace(FREEZE, reason="𐍈" * REASON_LENGTH_MAX)}, 4),
     ],
-    ids=["grace", "levels", "freeze", "everything", "a reason of wide letters"],
+    ids=["grace", "levels", "freeze", "everything", "a shop that came back", "a reason of wide letters"],
 )
 def test_the_largest_account_takes_so_many_write_units(more: dict[str, Any], units: int) -> None:
     account = replace(LARGEST, **more)

@@ -54,7 +54,7 @@ def test_both_names_of_the_status_route_answer_alike(api: Api, ledger: Ledger) -
     ("closure", "status", "reason"),
     [
         ("closed 2026-11-21T10:00:00.000Z", "disabled", "closed"),
-        ("open 2026-11-22T10:00:00.000Z", "enabled", "sufficient_credits"),
+        ("open 2026-11-22T10:00:00.000Z 2026-11-22T10:00:00.000Z", "enabled", "sufficient_credits"),
     ],
 )
 def test_a_closed_account_is_off_whatever_its_balance(

@@ -140,3 +140,19 @@ def test_an_inflow_that_debt_takes_while_the_account_is_frozen_has_its_chapter()
         "Payment q added 2 credits.",
         "Of it, 2 credits paid what was owed. No credit is left.",
     ]
+
+
+def test_a_shop_that_is_reported_again_while_it_is_here_has_not_come_back() -> None:
+    shop = Shop()
+    began = shop.story
+    shop.comes_back()
+    assert shop.ledger.accounts[SHOP].closure is not None, "an earlier removal may still arrive"
+    assert (shop.story.since, shop.story.because) == (began.since, began.because)
+
+    shop.goes()
+    shop.comes_back()
+    back = shop.story
+    assert (back.since, back.because) == (shop.clock(), "The shop came back.")
+    shop.comes_back()
+    shop.comes_back()
+    assert (shop.story.since, shop.story.because) == (back.since, back.because)

@@ -148,14 +148,17 @@ def outdated_from(text: str | None) -> Outdated | None:
 
 
 def closure_text(closure: Closure) -> str:
-    """Return whether the account is closed, and since when it is or is not."""
-    return f"{'closed' if closure.closed else 'open'} {closure.at}"
+    """Return whether the account is closed and when that was last reported, and since when the shop is back."""
+    text = f"{'closed' if closure.closed else 'open'} {closure.at}"
+    return text if closure.back_at is None else f"{text} {closure.back_at}"
 
 
 def closure_from(text: str | None) -> Closure | None:
     """Return the closure that `closure_text` wrote, None where there is none."""
-    word, _, at = (text or "").partition(" ")
-    return Closure(closed=word == "closed", at=Instant(at)) if at else None
+    if text is None:
+        return None
+    word, at, *back_at = text.split(" ")
+    return Closure(closed=word == "closed", at=Instant(at), back_at=Instant(back_at[0]) if back_at else None)
 
 
 def freeze_text(freeze: Freeze) -> str:

@@ -114,7 +114,7 @@ def _because(account: Account, decided: Transaction | None, excerpt: Excerpt) ->
         return "The shop has removed the app."
     if (freeze := account.freeze) is not None:
         return frozen_sentence(freeze.admin_id, freeze.reason, freeze.until)
-    if came_back(account):
+    if came_back(account) is not None:
         return _CAME_BACK
     if status_transaction(account) is None and account.status_transaction_id is not None:
         return GRACE_ENDS[End.TIME]
