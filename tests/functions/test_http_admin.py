@@ -255,7 +255,7 @@ class Broken:
         (ReadTimeoutError(endpoint_url="https://lambda"), 503),
         (refused("TooManyRequestsException", 429), 503),
         (refused("ResourceConflictException", 409), 503),
-        (refused("ServiceException", 502), 503),
+        (refused("ServiceException", 500), 503),
         (ConnectTimeoutError(endpoint_url="https://lambda"), 503),
         ({"FunctionError": "Unhandled", "Payload": BytesIO(b'{"errorType":"Sandbox.Timedout"}')}, 503),
         ({"FunctionError": "Unhandled", "Payload": BytesIO(b'{"errorMessage":"x Task timed out after 15.00 s"}')}, 503),

@@ -3,6 +3,7 @@
 import json
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from io import StringIO
 from typing import Any
 
@@ -341,8 +342,33 @@ def test_no_update_of_anybody_replaces_a_table_unless_it_is_meant(*, tables: boo
     ((_, request),) = account.asked
     allowed, *denied = json.loads(request["StackPolicyBody"])["Statement"]
     assert (request["StackName"], allowed["Effect"], allowed["Action"]) == ("credits-prod", "Allow", "Update:*")
-    assert [one["Action"] for one in denied] == [["Update:Replace", "Update:Delete"]] * tables
-    assert all(one["Condition"]["StringEquals"]["ResourceType"] == ["AWS::DynamoDB::Table"] for one in denied)
+    of_tables = {
+        "Effect": "Deny",
+        "Action": ["Update:Replace", "Update:Delete"],
+        "Principal": "*",
+        "Resource": "*",
+        "Condition": {"StringEquals": {"ResourceType": ["AWS::DynamoDB::Table"]}},
+    }
+    assert denied == [of_tables] * tables
+
+
+@pytest.mark.parametrize(
+    ("new", "environment", "lifted"),
+    [(False, {"REPLACE_DATA": "1"}, True), (False, {}, False), (True, {"REPLACE_DATA": "1"}, False)],
+)
+def test_what_guards_the_tables_is_lifted_only_where_their_loss_is_meant(
+    *, new: bool, environment: dict[str, str], lifted: bool
+) -> None:
+    account = proposing(execute_change_set=refused("InvalidChangeSetStatus"))
+
+    with pytest.raises(DeploymentRefusedError):
+        _executed(
+            account.client("cloudformation"),
+            replace(PROPOSAL, new=new),
+            {"YES": "1", **environment},
+            Console(file=StringIO()),
+        )
+    assert ("cloudformation.set_stack_policy" in [call for call, _ in account.asked]) == lifted
 
 
 def test_a_tables_protection_waits_for_the_first_success() -> None:

@@ -30,6 +30,7 @@ from tests.support.builders import (
     payment,
     refund_of,
     renewal,
+    reversal,
     trial,
 )
 from tests.support.fakes import FakeClock, FakeLedger, settle
@@ -107,6 +108,12 @@ def test_a_plugin_that_was_never_on_is_off_from_the_start() -> None:
 
     assert told.chapters[0].sentence == "The account was opened with 0 credits. The plugin is off from the start."
     assert told.since_then == "Since then 1 order found too few credits: 1 credit was missing."
+
+
+def test_credits_that_were_taken_back_are_told_although_they_switched_nothing() -> None:
+    ledger = ledger_of(trial(100), payment("p1", 50), reversal("p1", "r1", credits_back=20), order("1"))
+
+    assert [chapter.sequence for chapter in story_in(ledger).chapters] == [1, 3]
 
 
 def test_an_admin_s_threshold_behind_the_newest_movement_is_the_last_chapter() -> None:
