@@ -22,7 +22,7 @@ class MessageCounts(NamedTuple):
     under_way: int
 
 
-class Later(NamedTuple):
+class Delayed(NamedTuple):
     """A message for a queue that delivers it after a delay of 0 to 900 seconds."""
 
     body: str
@@ -53,7 +53,7 @@ class Queues:
         grouped: Any = {} if group is None else {"MessageGroupId": group}
         self._client.send_message(QueueUrl=queue_url, MessageBody=body, **grouped)
 
-    def send_later(self, queue_url: str, messages: Sequence[Later]) -> Iterator[int]:
+    def send_later(self, queue_url: str, messages: Sequence[Delayed]) -> Iterator[int]:
         """Put messages into a queue, and yield the place of each that the queue has confirmed."""
         for places in _requests(messages):
             answer = self._client.send_message_batch(
@@ -97,7 +97,7 @@ def _named(attributes: Mapping[str, str | None]) -> "dict[str, MessageAttributeV
     }
 
 
-def _requests(messages: Sequence[Later]) -> Iterator[list[int]]:
+def _requests(messages: Sequence[Delayed]) -> Iterator[list[int]]:
     """Yield the places of messages that fit into one request."""
     places: list[int] = []
     size = 0
@@ -112,7 +112,7 @@ def _requests(messages: Sequence[Later]) -> Iterator[list[int]]:
         yield places
 
 
-def _entry(place: int, message: Later) -> "SendMessageBatchRequestEntryTypeDef":
+def _entry(place: int, message: Delayed) -> "SendMessageBatchRequestEntryTypeDef":
     entry: SendMessageBatchRequestEntryTypeDef = {
         "Id": str(place),
         "MessageBody": message.body,

@@ -27,9 +27,20 @@ _PATHS = {path for declared in merchants.routes.declared for path in declared.pa
 @cache
 def register_all() -> None:
     """Register every other route; nothing when called again."""
-    from chalicelib.api import admin, bulk, console, desk, documents, links, operations, people, webhooks, widget
+    from chalicelib.api import (
+        admin,
+        bulk,
+        console,
+        dead_letters,
+        documents,
+        links,
+        operations,
+        people,
+        webhooks,
+        widget,
+    )
 
-    for routes in (admin, bulk, links, desk, operations, people, webhooks, documents, console, widget):
+    for routes in (admin, bulk, links, dead_letters, operations, people, webhooks, documents, console, widget):
         application.register_blueprint(routes.blueprint)
 
 

@@ -15,7 +15,7 @@ from chalicelib.contracts.api.pages import LIMIT_MAX, PagePosition, PageRequest
 from chalicelib.contracts.api.plugin_status import merchants_asked
 from chalicelib.contracts.api.problems import Problem, bad_request, not_found
 from chalicelib.contracts.event_types import MERCHANT_CREATED
-from chalicelib.domain.actions import Did, action_on
+from chalicelib.domain.actions import ActionType, action_on
 from chalicelib.domain.errors import Code
 from chalicelib.domain.ids import instant
 from chalicelib.domain.links import LABEL_LENGTH_MAX, Link, LinkKind, label_of, link_name_of
@@ -75,7 +75,9 @@ def put_link(call: Call, kind: str, name: str) -> Reply:
         opening = {"event_type": MERCHANT_CREATED, "payload": {"merchant_id": merchant}}
         send_to_inbox(json.dumps({**opening, "correlation_id": call.correlation_id}))
     for_desk.note(
-        action_on(Did.LINKED, full, admin_id=admin, time=wanted.since, merchant_id=merchant, details={"name": full})
+        action_on(
+            ActionType.LINKED, full, admin_id=admin, time=wanted.since, merchant_id=merchant, details={"name": full}
+        )
     )
     logger.info("linked", link=full, merchant_id=merchant, admin_id=admin)
     return _answer(call, _existing(full))
@@ -90,7 +92,9 @@ def delete_link(call: Call, kind: str, name: str) -> Reply:
     # A link that is gone cannot be removed again.
     details, owner = {"name": found.name}, found.merchant_id
     trail.note_or_report(
-        action_on(Did.UNLINKED, found.name, admin_id=admin, time=instant(call.now), merchant_id=owner, details=details)
+        action_on(
+            ActionType.UNLINKED, found.name, admin_id=admin, time=instant(call.now), merchant_id=owner, details=details
+        )
     )
     logger.info("unlinked", link=found.name, merchant_id=found.merchant_id, admin_id=admin)
     return _answer(call, found)

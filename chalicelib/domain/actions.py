@@ -10,7 +10,7 @@ from chalicelib.domain.ids import Instant, MerchantId, milliseconds
 _HASH_BITS = 22
 
 
-class Did(StrEnum):
+class ActionType(StrEnum):
     """What was done, as far as this release knows: a newer release may record further values."""
 
     ADJUSTED = "adjusted"
@@ -29,8 +29,8 @@ class Did(StrEnum):
 class Action:
     """One thing that an admin did. `merchant_id` is None if it concerns no known merchant.
 
-    `did` is a `Did`, or a word of a newer release. `fact` identifies the action: recorded again, it is the same one.
-    `details` describe it, as a flat object.
+    `did` is an `ActionType`, or a word of a newer release. `fact` identifies the action: recorded again, it is the same
+    one. `details` describe it, as a flat object.
     """
 
     time: Instant
@@ -47,7 +47,7 @@ class Action:
 
 
 def action_on(
-    did: Did,
+    did: ActionType,
     subject: str,
     *,
     admin_id: str,

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from chalicelib.domain import edits
+from chalicelib.domain.compensating import Effect, of_an_amount, refunded_by, returned_by, reversed_by
 from chalicelib.domain.due import next_at, post_due
 from chalicelib.domain.errors import Code, Rejected, RetryLater
-from chalicelib.domain.going_back import Effect, of_an_amount, refunded_by, returned_by, reversed_by
 from chalicelib.domain.grace import repayment, repays
 from chalicelib.domain.ids import Instant, MerchantId, TransactionId, later_than
 from chalicelib.domain.ledger import Account, Commit, Crossing, TallyChange, open_account

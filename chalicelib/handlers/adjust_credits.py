@@ -11,7 +11,7 @@ from chalice.app import Blueprint
 from chalicelib.wiring import for_desk, for_figures
 
 if TYPE_CHECKING:
-    from chalicelib.domain.actions import Did
+    from chalicelib.domain.actions import ActionType
     from chalicelib.domain.errors import CreditsError
     from chalicelib.domain.ids import MerchantId
     from chalicelib.domain.outcomes import Duplicate, Posted
@@ -110,16 +110,20 @@ def _note(transaction: "Transaction") -> None:
     )
 
 
-def _action(transaction: "Transaction") -> "tuple[Did, dict[str, str | int | None]]":
+def _action(transaction: "Transaction") -> "tuple[ActionType, dict[str, str | int | None]]":
     """Return what was done, and its details."""
-    from chalicelib.domain.actions import Did
+    from chalicelib.domain.actions import ActionType
     from chalicelib.domain.freeze import FREEZE, UNTIL, FreezeNote
 
     metadata = transaction.metadata
     why: dict[str, str | int | None] = {"reason": str(metadata.get("reason", ""))}
     if (note := metadata.get(FREEZE)) is None:
-        return Did.ADJUSTED, {"amount": transaction.amount, **why}
-    return (Did.FROZEN, {"until": metadata.get(UNTIL), **why}) if note == FreezeNote.FROZEN else (Did.UNFROZEN, why)
+        return ActionType.ADJUSTED, {"amount": transaction.amount, **why}
+    return (
+        (ActionType.FROZEN, {"until": metadata.get(UNTIL), **why})
+        if note == FreezeNote.FROZEN
+        else (ActionType.UNFROZEN, why)
+    )
 
 
 def _count(outcome: "Posted | Duplicate | CreditsError", seconds: float) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.adapters.queues import Later
+from chalicelib.adapters.queues import Delayed
 from chalicelib.contracts.inbound.events import Event, read_event
 from chalicelib.contracts.inbound.messages import Message
 from chalicelib.domain.errors import Code, NewerForm, Rejected, RetryLater
@@ -140,7 +140,9 @@ class Batch:
         confirmed: set[int] = set()
         if self._call.remaining_seconds() >= MARGIN_SECONDS:
             messages = [
-                Later(message.body, message.waiting_attributes(), min(delay, WAITING_DELAY_SECONDS_MAX), message.group)
+                Delayed(
+                    message.body, message.waiting_attributes(), min(delay, WAITING_DELAY_SECONDS_MAX), message.group
+                )
                 for message, delay in self._leaving
             ]
             try:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from chalicelib.contracts.inbound.admin_requests import Override
-    from chalicelib.domain.actions import Did
+    from chalicelib.domain.actions import ActionType
     from chalicelib.domain.ledger import Account
 
 blueprint = Blueprint(__name__)
@@ -82,21 +82,24 @@ def _set(asked: "Override", context: Any) -> "Account":
     )
 
 
-def _action(asked: "Override") -> "tuple[Did, Mapping[str, str | int | None]]":
+def _action(asked: "Override") -> "tuple[ActionType, Mapping[str, str | int | None]]":
     """Return what was done, and what it was about."""
     from chalicelib.contracts.inbound.admin_requests import GraceRequest, LevelsRequest
-    from chalicelib.domain.actions import Did
+    from chalicelib.domain.actions import ActionType
 
     if isinstance(asked, LevelsRequest):
         own = asked.own()
-        return Did.LEVELS_SET, {"levels": None if own is None else " ".join(map(str, own))}
+        return ActionType.LEVELS_SET, {"levels": None if own is None else " ".join(map(str, own))}
     if isinstance(asked, GraceRequest):
         terms = asked.own()
-        return Did.GRACE_SET, {"hours": terms.hours if terms else None, "credits": terms.credits if terms else None}
-    return Did.THRESHOLD_SET, {"low_balance_threshold": asked.low_balance_threshold}
+        return ActionType.GRACE_SET, {
+            "hours": terms.hours if terms else None,
+            "credits": terms.credits if terms else None,
+        }
+    return ActionType.THRESHOLD_SET, {"low_balance_threshold": asked.low_balance_threshold}
 
 
-def _note(account: "Account", admin_id: str, did: "Did", details: "Mapping[str, str | int | None]") -> None:
+def _note(account: "Account", admin_id: str, did: "ActionType", details: "Mapping[str, str | int | None]") -> None:
     """Record who set it, at the time of its write; raises `RetryLater` if that fails.
 
     If the account has changed since that write, the setting is older: then the request is recorded as of now.

@@ -5,10 +5,10 @@ from dataclasses import replace
 from operator import eq
 from typing import TypeGuard
 
+from chalicelib.domain.compensating import of_an_amount
 from chalicelib.domain.edits import known_total
 from chalicelib.domain.errors import Code, Rejected, RetryLater
 from chalicelib.domain.freeze import OF_A_FREEZE
-from chalicelib.domain.going_back import of_an_amount
 from chalicelib.domain.ids import MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, Commit
 from chalicelib.domain.movements import DisputeWonMovement, Movement, RefundMovement

@@ -130,8 +130,8 @@ async def _seen(request: Requests, reading: _Reading, settings: Settings) -> Str
         floor=floor,
         dropped=known.dropped + dropped,
         dropped_at=datetime.now(UTC) if dropped else known.dropped_at,
-        remade=known.remade + int(made and known.had),
-        had=True,
+        remade=known.remade + int(made and known.existed),
+        existed=True,
         readable=True,
     )
 

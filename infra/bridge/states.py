@@ -18,7 +18,7 @@ class StreamState:
     was stored (None: none waits, or it is unknown). Everything up to `floor` is acknowledged (None: unknown). `created`
     distinguishes a stream from one made later under the same name. `dropped` and `remade` count from the first look on:
     messages that the stream dropped before they were read, and consumers that somebody had deleted. `readable`: the
-    consumer exists now, paused or not; `had`: it existed at some time.
+    consumer exists now, paused or not; `existed`: it existed at some time.
     """
 
     name: str
@@ -34,7 +34,7 @@ class StreamState:
     dropped: int = 0
     dropped_at: datetime | None = None
     remade: int = 0
-    had: bool = False
+    existed: bool = False
     readable: bool = False
 
     def age_seconds(self, now: datetime) -> float:

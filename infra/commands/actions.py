@@ -9,7 +9,7 @@ from rich.text import Text
 from chalicelib.adapters.dynamodb.desk import Desk
 from chalicelib.contracts.api.people import Action as ActionAnswer
 from chalicelib.contracts.api.sentences import time_text
-from chalicelib.domain.actions import Action, Did
+from chalicelib.domain.actions import Action, ActionType
 from chalicelib.domain.ids import MerchantId
 from infra.commands.alerting import limits
 from infra.commands.naming import names_of
@@ -63,7 +63,7 @@ def actions(
 def sentence(action: Action) -> str:
     """Return what was done, in words that follow the admin's name."""
     if action.did in _SENTENCES:
-        return _SENTENCES[Did(action.did)](action.details)
+        return _SENTENCES[ActionType(action.did)](action.details)
     return action.did.replace("_", " ")
 
 
@@ -102,15 +102,17 @@ def _code(details: Details) -> str:
     return f"({details['code']}{f', {event_type}' if event_type else ''})"
 
 
-_SENTENCES: Final[Mapping[Did, Callable[[Details], str]]] = {
-    Did.ADJUSTED: _adjusted,
-    Did.THRESHOLD_SET: _threshold,
-    Did.LEVELS_SET: _levels,
-    Did.GRACE_SET: _grace,
-    Did.FROZEN: _frozen,
-    Did.UNFROZEN: lambda details: f"unfroze the account{f': {why}' if (why := details.get('reason')) else ''}",
-    Did.LETTER_RETRIED: lambda details: f"retried a dead letter {_code(details)}",
-    Did.LETTER_DISCARDED: lambda details: f"discarded a dead letter {_code(details)}: {details.get('reason') or ''}",
-    Did.LINKED: lambda details: f"linked {details['name']}",
-    Did.UNLINKED: lambda details: f"unlinked {details['name']}",
+_SENTENCES: Final[Mapping[ActionType, Callable[[Details], str]]] = {
+    ActionType.ADJUSTED: _adjusted,
+    ActionType.THRESHOLD_SET: _threshold,
+    ActionType.LEVELS_SET: _levels,
+    ActionType.GRACE_SET: _grace,
+    ActionType.FROZEN: _frozen,
+    ActionType.UNFROZEN: lambda details: f"unfroze the account{f': {why}' if (why := details.get('reason')) else ''}",
+    ActionType.LETTER_RETRIED: lambda details: f"retried a dead letter {_code(details)}",
+    ActionType.LETTER_DISCARDED: lambda details: (
+        f"discarded a dead letter {_code(details)}: {details.get('reason') or ''}"
+    ),
+    ActionType.LINKED: lambda details: f"linked {details['name']}",
+    ActionType.UNLINKED: lambda details: f"unlinked {details['name']}",
 }

@@ -12,7 +12,7 @@ from chalicelib.adapters.letter_looks import DeadLetterQueue
 from chalicelib.contracts.api.dead_letters import DeadLetter, Discarded, discard_reason
 from chalicelib.contracts.api.problems import Refusal
 from chalicelib.contracts.letters import Letter, Parking
-from chalicelib.domain.actions import Did
+from chalicelib.domain.actions import ActionType
 from chalicelib.domain.errors import Rejected, RetryLater
 from chalicelib.domain.ids import MerchantId
 from infra.commands.letter_lines import NOT_FOUND, none_like, outcome, print_groups, readable, say_block, summary
@@ -151,7 +151,7 @@ def redrive(
         for letter_id, letter, why in _put_back(target, letters or [], _like(code, merchant), queue):
             stayed += why is not None
             if letter is not None and why is None:
-                trail.letter(Did.LETTER_RETRIED, DeadLetter.of(letter), now())
+                trail.letter(ActionType.LETTER_RETRIED, DeadLetter.of(letter), now())
             unknown += [letter_id] * (why == NOT_FOUND)
             told.append({"id": letter_id, "code": letter.code if letter else None, "put_back": why is None, "why": why})
             if not as_json:
@@ -211,7 +211,7 @@ def discard(
             found = _removed(desk, letters or [], keep, kept)
         for letter in found:
             gone.append(letter.id)
-            trail.letter(Did.LETTER_DISCARDED, letter, discarded_at)
+            trail.letter(ActionType.LETTER_DISCARDED, letter, discarded_at)
     unknown = [letter_id for letter_id in letters or [] if letter_id not in gone]
     if as_json:
         print_json({"discarded": gone, "unknown": unknown})

@@ -11,7 +11,7 @@ from chalicelib.adapters.dynamodb.links import DynamoDBLinks
 from chalicelib.contracts.api.problems import Refusal
 from chalicelib.contracts.api.webhooks import Link as LinkAnswer
 from chalicelib.contracts.event_types import MERCHANT_CREATED
-from chalicelib.domain.actions import Did
+from chalicelib.domain.actions import ActionType
 from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.links import LABEL_LENGTH_MAX, Link, LinkKind, link_name_of
 from infra.commands.ledger import TargetLedger
@@ -79,7 +79,7 @@ def link(
 def _remove(table: DynamoDBLinks, found: Link, trail: Trail) -> None:
     if not table.remove(found):
         raise refused(f"{found.name} has changed meanwhile; nothing was removed.")
-    trail.link(Did.UNLINKED, found, now())
+    trail.link(ActionType.UNLINKED, found, now())
 
 
 def _put(target: Target, table: DynamoDBLinks, link: Link, admin: str | None) -> None:
@@ -87,7 +87,7 @@ def _put(target: Target, table: DynamoDBLinks, link: Link, admin: str | None) ->
     if owner != link.merchant_id:
         raise refused(f"{link.name} belongs to merchant {owner}: `credits link {link.name} --remove` first.")
     _reopen(target, link.merchant_id)
-    Trail(target, admin).link(Did.LINKED, link, link.since)
+    Trail(target, admin).link(ActionType.LINKED, link, link.since)
 
 
 def _full(name: str) -> str:

@@ -4,7 +4,7 @@ import getpass
 
 from chalicelib.adapters.dynamodb.desk import Desk
 from chalicelib.contracts.api.dead_letters import DeadLetter, letter_action
-from chalicelib.domain.actions import Action, Did, action_on
+from chalicelib.domain.actions import Action, ActionType, action_on
 from chalicelib.domain.errors import CreditsError
 from chalicelib.domain.ids import Instant
 from chalicelib.domain.links import Link
@@ -24,11 +24,11 @@ class Trail:
         self._desk = Desk(target.client("dynamodb"), table=target.desk_table)
         self._admin = responsible(admin)
 
-    def letter(self, did: Did, letter: DeadLetter, time: Instant) -> None:
+    def letter(self, did: ActionType, letter: DeadLetter, time: Instant) -> None:
         """Note that a dead letter was retried or discarded."""
         self._note(letter_action(did, letter, admin_id=self._admin, time=time))
 
-    def link(self, did: Did, link: Link, time: Instant) -> None:
+    def link(self, did: ActionType, link: Link, time: Instant) -> None:
         """Note that a name was linked or unlinked."""
         said = {"name": link.name}
         self._note(

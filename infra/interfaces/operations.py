@@ -8,7 +8,19 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
 
-from chalicelib.api import admin, bulk, console, desk, documents, links, merchants, operations, people, webhooks, widget
+from chalicelib.api import (
+    admin,
+    bulk,
+    console,
+    dead_letters,
+    documents,
+    links,
+    merchants,
+    operations,
+    people,
+    webhooks,
+    widget,
+)
 from chalicelib.api.access import ADMIN_SCOPE, OPS_SCOPE, READ_SCOPE, Access
 from chalicelib.api.requests import IDEMPOTENCY_KEY_LENGTH_MAX
 from chalicelib.api.routing import Declared
@@ -115,7 +127,19 @@ class Route:
 
 _DECLARED: Mapping[str, Declared] = {
     declared.view: declared
-    for module in (admin, console, desk, documents, links, bulk, merchants, operations, people, webhooks, widget)
+    for module in (
+        admin,
+        console,
+        dead_letters,
+        documents,
+        links,
+        bulk,
+        merchants,
+        operations,
+        people,
+        webhooks,
+        widget,
+    )
     for declared in module.routes.declared
 }
 

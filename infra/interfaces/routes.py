@@ -5,7 +5,7 @@ A test compares it with what is registered.
 
 from infra.interfaces.operations import Route
 from infra.interfaces.routes_admin import ADMIN, MANY
-from infra.interfaces.routes_desk import DESK, LINKS, PEOPLE
+from infra.interfaces.routes_operating import DESK, LINKS, PEOPLE
 from infra.interfaces.routes_reading import READING
 from infra.interfaces.routes_service import SERVICE, WEBHOOKS
 

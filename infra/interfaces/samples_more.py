@@ -6,7 +6,7 @@ from typing import Any
 from chalicelib.contracts.api import answers
 from chalicelib.contracts.api.people import Action, Day, Days, FleetDay, FleetDays
 from chalicelib.contracts.inbound.admin_requests import freezing
-from chalicelib.domain.actions import Did
+from chalicelib.domain.actions import ActionType
 from chalicelib.domain.days import day_of, end_of, end_of_fleet, last_days
 from chalicelib.domain.figures import recount
 from chalicelib.domain.fold import fold
@@ -54,7 +54,7 @@ def actions() -> Any:
     """Return the list of one action: an admin set a threshold."""
     row = Action(
         time=META["timestamp"],
-        did=Did.THRESHOLD_SET,
+        did=ActionType.THRESHOLD_SET,
         admin_id="ada",
         merchant_id=MERCHANT,
         details={"low_balance_threshold": 50},

@@ -7,7 +7,19 @@ import pytest
 from chalice.app import Blueprint, Chalice
 
 from app import app
-from chalicelib.api import admin, bulk, console, desk, documents, links, merchants, operations, people, webhooks, widget
+from chalicelib.api import (
+    admin,
+    bulk,
+    console,
+    dead_letters,
+    documents,
+    links,
+    merchants,
+    operations,
+    people,
+    webhooks,
+    widget,
+)
 from chalicelib.api.access import Access
 from chalicelib.api.requests import Call
 from chalicelib.api.routing import Declared, Reply, Routes
@@ -15,7 +27,7 @@ from tests.support.api import ADMIN, NOBODY, OPS, OWNER
 from tests.support.builders import SHOP
 from tests.support.events import Context
 
-MODULES = (admin, console, desk, documents, links, bulk, merchants, operations, people, webhooks, widget)
+MODULES = (admin, console, dead_letters, documents, links, bulk, merchants, operations, people, webhooks, widget)
 DECLARED = [declared for module in MODULES for declared in module.routes.declared]
 NONE = {"scope": "", "subject": "anyone"}
 TOKENS: dict[str | None, dict[str, Any] | None] = {None: None, "none": NONE, "owner": OWNER, "admin": ADMIN, "ops": OPS}

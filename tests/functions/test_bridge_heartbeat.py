@@ -63,7 +63,7 @@ SHOPIFY = StreamState(
     dropped=4,
     dropped_at=NOON - timedelta(minutes=2),
     remade=1,
-    had=True,
+    existed=True,
 )
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.actions import Did, action_on
+from chalicelib.domain.actions import ActionType, action_on
 from chalicelib.domain.ids import Instant
 from infra.commands import actions, alerting, changes, history, letters, naming, status, undoing
 from infra.commands.actions import sentence
@@ -213,7 +213,9 @@ def test_who_did_what_is_told_of_one_merchant_or_of_all(people: Desk) -> None:
 
 def test_the_end_of_a_freeze_is_told_with_its_zone_beside_a_time_that_may_be_local() -> None:
     details = {"reason": "fraud", "until": "2099-01-01T00:00:00.000Z", "transaction_id": "t"}
-    frozen = action_on(Did.FROZEN, "t", admin_id="ada", time=Instant("2026-11-01T00:00:00.000Z"), details=details)
+    frozen = action_on(
+        ActionType.FROZEN, "t", admin_id="ada", time=Instant("2026-11-01T00:00:00.000Z"), details=details
+    )
 
     assert sentence(frozen) == "froze the account until 2099-01-01 00:00:00 UTC: fraud"
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from chalicelib.adapters.letter_looks import Look
-from chalicelib.api import desk as routes
+from chalicelib.api import dead_letters as routes
 from chalicelib.domain.errors import Code, RetryLater
 from tests.functions.test_http_desk import LETTERS, api, listed, redriven
 from tests.support.api import ADMIN, OPS, OWNER, Answered, Api

@@ -27,7 +27,7 @@ def of_stack(status: str, reason: str = "") -> dict[str, str]:
     return event("credits-prod", status, reason, "AWS::CloudFormation::Stack")
 
 
-GOING_BACK = [event(f"Queue{number}", "DELETE_COMPLETE") for number in range(2 * EVENTS_A_PAGE)]
+COMPENSATING = [event(f"Queue{number}", "DELETE_COMPLETE") for number in range(2 * EVENTS_A_PAGE)]
 LAST_WEEK = [
     of_stack("UPDATE_ROLLBACK_COMPLETE"),
     event("Dashboard", "UPDATE_FAILED", "a fault of last week"),
@@ -116,7 +116,7 @@ def test_going_back_that_fails_again_names_what_does_not_yield() -> None:
 def test_the_failures_of_the_last_change_are_named_however_many_events_follow_and_none_of_an_earlier_one() -> None:
     events = [
         of_stack("UPDATE_ROLLBACK_COMPLETE"),
-        *GOING_BACK,
+        *COMPENSATING,
         of_stack("UPDATE_ROLLBACK_IN_PROGRESS", "The following resource(s) failed to update"),
         event("OutboxQueue", "UPDATE_FAILED", "Resource update cancelled"),
         event("InboxQueue", "UPDATE_FAILED", "no such timeout"),

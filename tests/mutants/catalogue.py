@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 WORK, OVERRIDING = "chalicelib/usecases/work.py", "chalicelib/usecases/overriding.py"
-OVERRIDE, GOING_BACK = "chalicelib/domain/override.py", "chalicelib/domain/going_back.py"
+OVERRIDE, COMPENSATING = "chalicelib/domain/override.py", "chalicelib/domain/compensating.py"
 POSTING, FOLD, LEDGER = "chalicelib/usecases/posting.py", "chalicelib/domain/fold.py", "chalicelib/domain/ledger.py"
 DEBT, REVERSALS = "chalicelib/domain/grace.py", "chalicelib/domain/reversals.py"
 OUTCOMES, EDITS = "chalicelib/domain/outcomes.py", "chalicelib/domain/edits.py"
@@ -78,7 +78,7 @@ MUTANTS = (
     _mutant("currency compared case-sensitively", (VALUES, "    code = value.upper()\n", "    code = value\n")),
     _mutant(
         "a refund in any currency",
-        (GOING_BACK, "or returned is None or sold == returned:", "or returned is None or sold:"),
+        (COMPENSATING, "or returned is None or sold == returned:", "or returned is None or sold:"),
     ),
     _mutant("gid not unwrapped", (IDS, "    return number[1] if number else text\n", "    return text\n")),
     _mutant(
@@ -415,7 +415,7 @@ MUTANTS = (
     _mutant(
         "a refund without its order dropped",
         (
-            GOING_BACK,
+            COMPENSATING,
             '        return RetryLater(Code.ORDER_MISSING, f"order {movement.order_id} is not in the ledger yet", field="order_id")\n',
             "        return Duplicate(None)\n",
         ),

@@ -17,7 +17,7 @@ from chalicelib.contracts.inbound.envelopes import validated
 from chalicelib.contracts.inbound.events import INBOUND
 from chalicelib.contracts.letters import Letter, Parking
 from chalicelib.contracts.values import Reason
-from chalicelib.domain.actions import Action, Did, action_on
+from chalicelib.domain.actions import Action, ActionType, action_on
 from chalicelib.domain.ids import Instant, MerchantId
 
 BODY_LENGTH_MAX: Final = 16_384
@@ -108,7 +108,7 @@ class DeadLetter(Model):
         return self.model_copy(update={"body": self.body[:length], "body_cut": True})
 
 
-def letter_action(did: Did, letter: DeadLetter, *, admin_id: str, time: Instant) -> Action:
+def letter_action(did: ActionType, letter: DeadLetter, *, admin_id: str, time: Instant) -> Action:
     """Return the action of retrying or discarding a letter; a discarded letter has its own admin and time."""
     # A sender may have written anything where its type should be, and what is noted stays for ever.
     named = letter.parking != Parking.INBOX or letter.event_type in INBOUND

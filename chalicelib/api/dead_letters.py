@@ -13,7 +13,7 @@ from chalicelib.api.routing import Reply, Routes, about
 from chalicelib.contracts.api.pages import LIMIT_MAX, PagePosition, PageRequest, link_header
 from chalicelib.contracts.api.problems import Problem, Refusal, bad_request, not_found
 from chalicelib.contracts.letters import Letter, Parking
-from chalicelib.domain.actions import Did
+from chalicelib.domain.actions import ActionType
 from chalicelib.domain.ids import instant
 from chalicelib.settings import settings
 from chalicelib.telemetry import logger
@@ -139,7 +139,7 @@ def redrive(call: Call, letter_id: str) -> Reply:
         raise not_found("dead letter")
     answered = DeadLetter.of(letter)
     # A letter that is back in its queue cannot be put back again.
-    trail.note_or_report(letter_action(Did.LETTER_RETRIED, answered, admin_id=admin, time=instant(call.now)))
+    trail.note_or_report(letter_action(ActionType.LETTER_RETRIED, answered, admin_id=admin, time=instant(call.now)))
     return about(call, answered, letter.merchant_id)
 
 
@@ -162,7 +162,7 @@ def discard(call: Call, letter_id: str) -> Reply:
     if letter is not None:
         logger.info("discarded", letter_id=named, code=letter.code, merchant_id=letter.merchant_id, admin_id=admin)
     # Of the one who discarded it, also where an earlier call ended before its note.
-    for_desk.note(letter_action(Did.LETTER_DISCARDED, kept, admin_id=admin, time=instant(call.now)))
+    for_desk.note(letter_action(ActionType.LETTER_DISCARDED, kept, admin_id=admin, time=instant(call.now)))
     return about(call, kept)
 
 

@@ -1,6 +1,6 @@
 """The routes of those who look after the service: the live view, what is parked, links, merchants, and who did what."""
 
-from chalicelib.api.desk import LETTER_ID_LENGTH_MAX
+from chalicelib.api.dead_letters import LETTER_ID_LENGTH_MAX
 from chalicelib.api.people import DAYS_DEFAULT
 from chalicelib.contracts.api.dead_letters import DeadLetter, DiscardRequest, LetterGroup
 from chalicelib.contracts.api.people import Action
