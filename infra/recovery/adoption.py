@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from infra.deploying.outputs import described, resources_of
+from infra.deploying.stack_state import HALF_ROLLED_BACK
 from infra.packaging.yaml_text import yaml_parse
 from infra.recovery.tables import KINDS, Tables
 
@@ -18,6 +19,8 @@ NONE: Final = ""
 """The status of a stack that is not there."""
 DESCRIBED: Final = "REVIEW_IN_PROGRESS"
 IMPORTING: Final = "IMPORT_IN_PROGRESS"
+WHOLE: Final = ("CREATE_COMPLETE", "IMPORT_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
+"""A stack that holds what it declares."""
 
 
 class OtherStackError(Exception):
@@ -57,7 +60,11 @@ def adopt(client: "CloudFormationClient", stack: str, package: Path, tables: Tab
         status = IMPORTING
     if status == IMPORTING:
         client.get_waiter("stack_import_complete").wait(StackName=stack)
-    elif "ROLLBACK" in status or not status.endswith("_COMPLETE"):
+    elif status.endswith("_IN_PROGRESS"):
+        raise OtherStackError(f"The stack {stack} is {status}: wait for its end, then adopt again.")
+    elif status == HALF_ROLLED_BACK:
+        raise OtherStackError(f"The stack {stack} is {status}: `make deploy` offers to continue the rollback.")
+    elif status not in WHOLE:
         raise OtherStackError(f"The stack {stack} is {status}: delete it (its tables are retained), then adopt again.")
     held = resources_of(client, stack)
     for logical_id, table in tables.by_logical_id.items():

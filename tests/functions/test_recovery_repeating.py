@@ -210,24 +210,27 @@ def test_an_adoption_that_was_broken_off_is_repeated(package: Path, broken_off: 
 
 
 @pytest.mark.parametrize(
-    ("status", "held"),
+    ("status", "held", "why"),
     [
-        ("UPDATE_COMPLETE", replace(TABLES, desk="others")),
-        ("IMPORT_ROLLBACK_COMPLETE", None),
-        ("DELETE_FAILED", TABLES),
+        ("UPDATE_COMPLETE", replace(TABLES, desk="others"), "has others as DeskTable"),
+        ("IMPORT_ROLLBACK_COMPLETE", None, "delete it"),
+        ("DELETE_FAILED", TABLES, "delete it"),
+        ("UPDATE_IN_PROGRESS", TABLES, "wait for its end"),
+        ("UPDATE_ROLLBACK_FAILED", TABLES, "make deploy"),
     ],
 )
-def test_another_stack_of_that_name_is_left_alone(package: Path, status: str, held: Tables | None) -> None:
+def test_another_stack_of_that_name_is_left_alone(package: Path, status: str, held: Tables | None, why: str) -> None:
     aws: Any = CloudFormation(status, held)
 
-    with pytest.raises(adoption.OtherStackError, match="credits-2"):
+    with pytest.raises(adoption.OtherStackError, match=f"credits-2 .*{why}"):
         adoption.adopt(aws, "credits-2", package, TABLES)
 
     assert aws.asked == []
 
 
-def test_a_stack_that_was_deployed_over_the_adopted_one_is_left_as_it_is(package: Path) -> None:
-    aws: Any = CloudFormation("UPDATE_COMPLETE", TABLES)
+@pytest.mark.parametrize("status", ["UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"])
+def test_a_stack_that_was_deployed_over_the_adopted_one_is_left_as_it_is(package: Path, status: str) -> None:
+    aws: Any = CloudFormation(status, TABLES)
 
     adoption.adopt(aws, "credits-2", package, TABLES)
 
