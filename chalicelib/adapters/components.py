@@ -62,7 +62,7 @@ class Components:
             "transactions": lambda: self._table(transactions_table, transaction_id=ABSENT),
             "figures": lambda: self._table(figures_table, id=ABSENT),
             "links": lambda: self._table(links_table, name=ABSENT),
-            # The API may not read every topic.
+            # A topic that the API's role may read; it may not read them all.
             "desk": lambda: self._table(desk_table, topic=WAITING, place=ABSENT),
             "bridge": self._bridge,
         }

@@ -1,4 +1,4 @@
-"""Rows of CSV files that people send and spreadsheets change: what cannot be read is named by its place."""
+"""Reads the rows of CSV files that people send; an error names the line and the column."""
 
 import csv
 import re
@@ -9,7 +9,7 @@ _CELL = re.compile(r'"(?P<quoted>[^"]*(?:""[^"]*)*)(?P<closed>"?)|[^,\r\n]*')
 
 
 class UnreadableFileError(Exception):
-    """Raised for a file that cannot be read any further: `line` from 1, `column` (a name or a place) and `why`."""
+    """Raised for a file that cannot be read any further: `line` (from 1), `column` (a name or number) and `why`."""
 
     def __init__(self, line: int, column: str, why: str) -> None:
         super().__init__(f"line {line}, {column}: {why}" if column else f"line {line}: {why}")
@@ -21,10 +21,10 @@ class UnreadableFileError(Exception):
 def rows_of(
     lines: Iterable[str], *, cell_length_max: int, columns: Sequence[str] = (), first_line: int = 1
 ) -> Iterator[tuple[int, list[str]]]:
-    """Yield the cells of each row, with the line where it begins; the first row is the header, if no columns are given.
+    """Yield each row: the line where it begins, and its cells. Without `columns` the first row names them.
 
     Raises:
-        UnreadableFileError: a row is not CSV, or a cell has more than so many characters.
+        UnreadableFileError: a row is not CSV, or a cell has more than `cell_length_max` characters.
     """
     csv.field_size_limit(cell_length_max)
     row: list[str] = []
@@ -52,7 +52,7 @@ def _remembered(lines: Iterable[str], row: list[str]) -> Iterator[str]:
 
 
 def _fault(row: str, cell_length_max: int) -> tuple[int, str]:
-    """Return which cell of a row ends the reading, from 0, and why: the reader itself does not report the cell."""
+    """Return the index of the cell that cannot be read, and why: csv.Error does not name the cell."""
     position = place = 0
     while True:
         found = _CELL.match(row, position)
@@ -61,12 +61,12 @@ def _fault(row: str, cell_length_max: int) -> tuple[int, str]:
         if len(found[0] if quoted is None else quoted.replace('""', '"')) > cell_length_max:
             return place, f"the cell has more than {cell_length_max:,} characters"
         if quoted is not None and not found["closed"]:
-            return place, "the quotation mark before the cell has no second one after it"
+            return place, "the quotation mark before the cell is never closed"
         if row[found.end() : found.end() + 1] != ",":
             break
         position, place = found.end() + 1, place + 1
     if quoted is not None:
-        return place, "there is text after the cell's second quotation mark"
+        return place, "there is text after the cell's closing quotation mark"
     return place, "the cell has a line break of old Macs (CR alone): save the file with other line breaks"
 
 

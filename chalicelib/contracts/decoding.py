@@ -32,7 +32,7 @@ def read_object(text: str) -> dict[str, Any]:
 
 
 def distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return the members of an object; as a decoder's hook, it lets none decide by being the last of its name.
+    """Return the members of an object. As a decoder's hook it refuses a repeated name, whose last value would win.
 
     Raises:
         Rejected: a name is there twice.

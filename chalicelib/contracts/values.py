@@ -71,7 +71,7 @@ def text_id(value: Any, *, longest: int = ID_LENGTH_MAX) -> str:
 
 
 def _fact_id(value: Any, *, longest: int = ID_LENGTH_MAX) -> str:
-    """Return the id of a fact: one that was never set would name them all."""
+    """Return the id of a fact; one that was never set is refused, since it would be the id of many."""
     if value in NIL_UUIDS:
         raise PydanticCustomError(Code.FIELD_MISSING, "a UUID of zeros was never set, and names nothing")
     return text_id(value, longest=longest)

@@ -12,7 +12,7 @@ LABEL_LENGTH_MAX = 100
 _NAMESPACE_URL: Final = "6ba7b811-9dad-11d1-80b4-00c04fd430c8"
 SHOP_DOMAIN = re.compile(r"(?=.{4,253}$)[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+")
 _CUSTOMER = re.compile(r"[A-Za-z0-9_]{1,64}")
-# Half a surrogate pair is no sign: JSON can hold it, a table cannot.
+# JSON can hold half a surrogate pair, a table cannot.
 _LABEL = re.compile(rf"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{{1,{LABEL_LENGTH_MAX}}}")
 
 

@@ -1,4 +1,4 @@
-"""What changes an account without a movement: an admin's own threshold, levels and grace for it, and its closure.
+"""What changes an account without a movement: its own threshold, levels and grace, set by an admin, and its closure.
 
 (contract, sections 5 and 16, and section 15, points 3 and 5: a shop that removed the app, or installed it again)
 """

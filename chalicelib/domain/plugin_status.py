@@ -21,9 +21,9 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Closure:
-    """That a shop removed the app (`closed`) or is there, and when that was last reported, by its source's time.
+    """Whether a shop has removed the app (`closed`), and when that was last reported (`at`, the source's time).
 
-    `back_at` is since when it is there again after it had removed the app, None if it is not there or always was.
+    `back_at` is when it installed the app again, None if it has not, or never removed it.
     """
 
     closed: bool

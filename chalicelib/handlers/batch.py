@@ -199,7 +199,7 @@ class Batch:
 
     def _held(self, message: Message) -> bool:
         """Return whether the message holds a webhook, which is read after all events."""
-        # Most batches hold none: the first one imports what reads it.
+        # Most batches hold none: the module that reads one is imported with the first.
         from chalicelib.contracts.sources.raw import held_webhook
 
         if (webhook := held_webhook(message)) is None:

@@ -147,7 +147,7 @@ class RawWebhooks:
 
 
 def _moot(movements: Sequence[Movement]) -> tuple[Ignored, ...]:
-    """Return the movements as ignored, if all are refunds of no money, as of an order cancelled before it was paid."""
+    """Return the movements as ignored if all are refunds of no money, as when an unpaid order is cancelled."""
     if not all(isinstance(one, RefundMovement) and one.amount == 0 for one in movements):
         return ()
     return tuple(

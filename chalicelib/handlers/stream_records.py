@@ -1,4 +1,4 @@
-"""Publishes the events of the tables' stream records, and parks those that cannot be read, as `roll_up` does too."""
+"""Publishes the events of the tables' stream records; parks records that cannot be read, also for `roll_up`."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence

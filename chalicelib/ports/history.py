@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 FOLLOWING_MAX = 9
-"""After a transaction, the most that may record what fell due before the next instant: each lot, and a freeze."""
+"""The most transactions that record what was due by one time: the end of each lot, and of a freeze."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +71,7 @@ class HistoryReader(Protocol):
     def newest_by(self, account: Account, lowest: int, highest: int, time: Instant) -> tuple[Transaction, ...]:
         """Return the newest transaction of these sequences that was created by `time`, and those after it.
 
-        Oldest first; at least `FOLLOWING_MAX` of those that follow within these sequences; empty without any by then.
+        Oldest first. At least `FOLLOWING_MAX` of those after it, or all of these sequences; empty if none was by then.
         """
         ...
 

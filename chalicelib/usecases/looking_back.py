@@ -78,7 +78,7 @@ class LookingBack:
         if at < account.created_at:
             return 0
         newest, *later = self._newest_by(account, at)
-        # A lapse is recorded up to a minute after its instant, and first of all that follows it.
+        # A lapse is recorded up to a minute late, but before any other transaction.
         lapsed = (one.amount for one in later if one.kind is Kind.EXPIRY and one.reference_id <= at)
         return newest.balance_after + sum(lapsed)
 
@@ -150,8 +150,8 @@ class LookingBack:
 
     def _newest_by(self, account: Account, at: Instant) -> tuple[Transaction, ...]:
         lowest, highest = bounds(at, account, self._kept(account, month_of(at)))
-        # Transactions after the bounds are read too: the first decides if a restore took the tables back past what is
-        # kept, and they record what had lapsed by then.
+        # Transactions after the bounds are read too: they record what had lapsed by then. If one of them was created by
+        # then, the kept ends are wrong: a restore took the tables back past them.
         found = self.history.newest_by(account, lowest, min(highest + FOLLOWING_MAX, account.sequence), at)
         if not found or highest < found[0].sequence:
             found = self.history.newest_by(account, 1, account.sequence, at)

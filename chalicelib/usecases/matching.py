@@ -145,7 +145,7 @@ class Matching:
             transaction = transactions.get(names[order])
             missing = [refund for refund in order.refunds or () if refunds[order, refund] not in transactions]
             if missing and (came := transactions.get(unnamed[order])) is not None:
-                # It came without its id: one of these, which must not be given back twice.
+                # A refund was recorded without its id: it is one of these, and must not be given back twice.
                 amount = recorded_money(came, "refund_amount")
                 missing.remove(next((one for one in missing if one.amount == amount), missing[0]))
             differences = [*self._order(order, transaction, whole=not missing)]
@@ -158,7 +158,7 @@ class Matching:
                     yield _of(order, DifferenceKind.REFUND_MISSING, what, refund)
 
     def _order(self, order: SourceOrder, transaction: Transaction | None, *, whole: bool) -> Iterator[Difference]:
-        """Yield what differs of an order; of what went back, only where the ledger has the `whole` of its refunds."""
+        """Yield the differences of an order; those of its refunds' sum only if the ledger has all of them (`whole`)."""
         if transaction is None:
             yield from self._without_transaction(order)
             return

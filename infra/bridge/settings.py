@@ -165,7 +165,7 @@ class _Environment:
             ) from None
 
     def choice(self, name: str, choices: tuple[str, ...], *, default: str) -> str:
-        """Return one of `choices`, which all are capitals or all are small."""
+        """Return one of `choices`, which are all upper-case or all lower-case."""
         value = self.environment.get(name, "").strip() or default
         value = value.upper() if default.isupper() else value.lower()
         if value not in choices:

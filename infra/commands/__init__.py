@@ -2,7 +2,7 @@
 
 target.py     the system that a command works on: the local stack or a deployed stage, and its clients
 options.py    options that many commands take; naming.py finds the merchant that a person means
-output.py     what a person or a program reads, and the exit statuses; files; tables.py rows, times.py times
+output.py     output, exit statuses, messages about files; tables.py prints rows, times.py times
 repeating.py  the command to run again where an answer was lost
 failures.py   what AWS or the ledger refuse, in a sentence
 api.py        the HTTP API of the target
@@ -19,7 +19,7 @@ changes.py    adjust; bulk.py adjusts by a file; undoing.py undo; alerting.py th
 linking.py    link
 importing.py  import; old_tables.py reads the old service's tables, openings.py opens their accounts
 emitting.py   emit; events.py reads what is to be sent, channels.py sends it (jetstream.py: over NATS), webhooks.py
-              signs and posts a webhook; effects.py waits for what came of it
+              signs and posts a webhook; effects.py waits for its effects
 doctor.py     doctor; checks.py looks at the components, diagnoses.py describes what it found
 figures.py    recount; months.py refills the ends of days and months
 letters.py    dead-letters list, show, redrive, discard; letter_lines.py prints them, known_letters.py tells new from

@@ -1,4 +1,4 @@
-"""`credits threshold`, `levels` and `grace`: what an admin sets for one merchant, by the function with the right."""
+"""`credits threshold`, `levels` and `grace`: what an admin sets, through the function that holds the right."""
 
 from typing import Annotated, Any
 

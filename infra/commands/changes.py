@@ -145,9 +145,9 @@ def adjust_one(
 
 @contextmanager
 def repeatable_by_id(context: typer.Context, given: str | None, *, as_json: bool) -> Iterator[str]:
-    """Yield the id of a change, made up where none was given; the command that repeats the block has it.
+    """Yield the id of a change, a new one if none was given; the command that repeats the block includes it.
 
-    One that is made up is named before: programs find it in the answer or in the problem.
+    A new id is printed first; programs find it in the answer or in the problem.
     """
     key = given or f"cli-{uuid4().hex[:12]}"
     if given is None:

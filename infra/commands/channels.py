@@ -25,7 +25,7 @@ CONFIRM_SECONDS = 10.0
 IN_FLIGHT = 200
 """Events that a channel gets at once."""
 REQUEST_BYTES = 200_000
-"""The limit of one request to the bus: 256 KB with the entries' names."""
+"""The most bytes of events in one request to the bus, which takes 256 KB with the entries' names."""
 SOURCE = "credits-cli"
 
 
@@ -87,7 +87,7 @@ class Nats:
         self._jetstream = client.jetstream(timeout=CONFIRM_SECONDS)
 
     def send(self, events: Sequence[Outgoing]) -> list[str | None]:
-        """Publish up to `IN_FLIGHT` events on the subjects of their types, and return the same."""
+        """Publish up to `IN_FLIGHT` events on the subjects of their types; return for each why it was not accepted."""
 
         async def work() -> list[str | None]:
             return await asyncio.gather(*(self._publish(event) for event in events))

@@ -86,7 +86,7 @@ def _lives(number: int) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        pass  # It is somebody else's, and lives.
+        pass  # The process runs, for another user.
     return True
 
 

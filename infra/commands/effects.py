@@ -1,6 +1,6 @@
-"""What came of the events that a command has sent: looked for in the ledger until it is there, and reported.
+"""Reads the ledger until it holds the effects of the events that a command has sent, and reports them.
 
-It is there under any of a fact's names, or in a later figure that has it in it.
+An effect is found under any of a fact's names, or in a later cumulative figure that includes it.
 """
 
 import time

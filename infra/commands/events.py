@@ -90,7 +90,7 @@ def payload_of(fields: Sequence[str], payload: str | None) -> dict[str, Any]:
 
 
 def made(event_type: str, payload: Mapping[str, Any], *, checked: bool) -> Outgoing:
-    """Return an event of this payload in an envelope of its own, of the present time; an unchecked one may be poison.
+    """Return an event of this payload in a new envelope with the present time; an unchecked one may be poison.
 
     Ends the command where the service would park it.
     """

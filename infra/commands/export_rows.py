@@ -1,4 +1,4 @@
-"""Reads the rows of an exported file back, whatever became of the file meanwhile (contract, section 17)."""
+"""Reads the rows of an exported file, also if it was changed or damaged since (contract, section 17)."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from infra.commands.exported import Form, NotAnExportError, value_of
 CELL_LENGTH_MAX = 1024 * 1024
 """Characters of a cell or line: the largest transaction is a hundredth of it."""
 DIGITS_MAX = 20
-"""Digits of a whole number: the largest in an export has 13."""
+"""The most digits of a whole number; the largest in an export has 13."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ def _parquet_rows(path: Path) -> Iterator[Row]:
         for number, members in enumerate(parquet.read(path), 1):
             yield _of_texts(number, members)
     except (ValueError, OSError) as error:
-        raise NotAnExportError(f"{path} is not a whole Parquet file") from error
+        raise NotAnExportError(f"{path} is not a complete Parquet file") from error
 
 
 def _of_texts(number: int, members: Mapping[str, Any]) -> Row:

@@ -202,18 +202,18 @@ def json_line(members: Mapping[str, Any]) -> str:
 
 
 def value_of(text: str) -> Any:
-    """Return what a text in JSON holds.
+    """Return the value of a text in JSON.
 
     Raises:
         ValueError: it cannot be read, or what it holds cannot be written again in UTF-8.
     """
     try:
         found = json.loads(text)
-        # Only an escape can name half a character.
+        # Only an escape can hold half a surrogate pair.
         if "\\u" in text:
             json.dumps(found, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
-        raise ValueError("not JSON that can be kept") from None
+        raise ValueError("cannot be read as JSON") from None
     return found
 
 

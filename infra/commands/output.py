@@ -1,4 +1,4 @@
-"""What a person or a program reads of a command, how the command ends, and what it says of files (contract, section 9).
+"""The output of commands, their exit statuses, and their messages about files (contract, section 9).
 
 What is printed was partly written by whoever sends events. A terminal obeys some characters, moves its cursor or turns
 the direction of a line: all that is printed here as text passes `visible`, JSON escapes the same characters as JSON.

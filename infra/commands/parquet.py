@@ -47,10 +47,10 @@ def write(rows: Iterable[Mapping[str, Any]], path: Path) -> None:
 
 
 def read(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the rows of such a file, with their texts in JSON as they are.
+    """Yield the rows of a Parquet file; texts in JSON are not decoded.
 
     Raises:
-        ValueError, OSError: it is not a Parquet file, or not a whole one.
+        ValueError, OSError: it is not a Parquet file, or an incomplete one.
     """
     _, parquet = pyarrow()
     for group in parquet.ParquetFile(path).iter_batches():

@@ -169,7 +169,7 @@ def _message(event_type: str) -> dict[str, Any]:
         "contentType": "application/json",
     }
     if event_type in RAW_TYPES:
-        # A webhook as it was sent, in each form that is taken.
+        # A raw webhook, in each form that is accepted.
         examples = webhook_examples(event_type)
         message["payload"] = forms_of(RAW_TYPES[event_type], event_type)
     else:

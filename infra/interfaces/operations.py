@@ -77,8 +77,9 @@ WHO: Mapping[Access, str] = {
 class Body:
     """A body in JSON: its model and examples by name.
 
-    `members` are those of the model that a caller gives, required and not null, and `optional` those that the
-    caller may leave out: path, key and token say the others. `name` is the schema's then, where it is not the model's.
+    If `members` are given, the schema has only these members of the model, all required and not null, and `optional`,
+    which the caller may leave out; path, key and token state the others. `name` is the schema's name, if it is not the
+    model's.
     """
 
     model: type[BaseModel]
@@ -106,10 +107,7 @@ class Success:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """What the document says of a route beside what the route itself declares; `view` is the name of its function.
-
-    Most routes are those of admins.
-    """
+    """What the document says of a route beside what the route itself declares; `view` is the name of its function."""
 
     view: str
     tag: Tag = Tag.ADMIN

@@ -316,4 +316,4 @@ WORDS: Mapping[str, Word] = {
     "ManualAdjustment.operation_type": Word("Which way.", {"enum": list(Direction)}),
     "ManualAdjustment.reason": Word("Why; kept with the transaction."),
 }
-"""The most of `words_more.GLOSSARY`."""
+"""Most of the glossary; the whole is `words_more.GLOSSARY`."""

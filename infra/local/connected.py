@@ -70,7 +70,7 @@ BUSES: Final[Mapping[LinkKind, str]] = {
     LinkKind.SHOPIFY: "aws.partner/shopify.com/local/credits",
     LinkKind.STRIPE: "aws.partner/stripe.com/local",
 }
-"""The names of the two's partner event buses: the source of their events, as on AWS."""
+"""The names of the two partner event buses, which are the sources of their events, as on AWS."""
 _SECRET_BYTES: Final = 32
 
 

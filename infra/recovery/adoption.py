@@ -20,7 +20,7 @@ NONE: Final = ""
 DESCRIBED: Final = "REVIEW_IN_PROGRESS"
 IMPORTING: Final = "IMPORT_IN_PROGRESS"
 WHOLE: Final = ("CREATE_COMPLETE", "IMPORT_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
-"""A stack that holds what it declares."""
+"""The statuses of a stack that holds all that it declares."""
 
 
 class OtherStackError(Exception):

@@ -347,7 +347,7 @@ def test_a_guard_is_followed_to_its_record_by_whoever_reads_it(store: LedgerStor
     assert not known.unreadable
 
 
-def test_a_guard_without_its_transaction_is_unreadable_and_leads_nobody_there(store: LedgerStore) -> None:
+def test_a_guard_without_its_transaction_is_unreadable_and_not_followed(store: LedgerStore) -> None:
     write(store, trial(), payment("other"))
     guard = Guard(merchant_id=SHOP, key="PAYMENT_lost", names=ABSENT)
     late = prepared(store, payment("new"))

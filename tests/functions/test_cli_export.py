@@ -265,7 +265,7 @@ def test_metadata_that_cannot_be_read_is_named_by_line_and_column(export: Path, 
     assert next((one["line"], one["column"], one["what"]) for one in proven(export, status=1)) == (
         5,
         "extra_metadata",
-        "not JSON that can be kept",
+        "cannot be read as JSON",
     )
 
 
@@ -277,7 +277,7 @@ def test_a_line_of_json_that_cannot_be_read_is_named(tmp_path: Path, text: str) 
     first, *others = path.read_text().splitlines(keepends=True)
     path.write_text("".join([first, f'{{"id": {text}}}\n', *others[1:]]))
 
-    assert next((one["line"], one["what"]) for one in proven(path, status=1)) == (2, "not JSON that can be kept")
+    assert next((one["line"], one["what"]) for one in proven(path, status=1)) == (2, "cannot be read as JSON")
 
 
 @pytest.mark.parametrize(("name", "cell"), [("merchant_id", "x"), ("schema_version", "9"), ("hash", "")])
@@ -383,7 +383,7 @@ def test_a_parquet_file_that_cannot_be_read_is_named_too(tmp_path: Path) -> None
 
     path.write_bytes(path.read_bytes()[:-100])
     told = said("verify", "--file", path)
-    assert (told.status, "not a whole Parquet file" in told.err) == (1, True)
+    assert (told.status, "not a complete Parquet file" in told.err) == (1, True)
 
 
 def test_a_file_goes_to_s3_with_its_heads(target: Target, shops: FakeLedger, tmp_path: Path) -> None:

@@ -211,7 +211,7 @@ def test_who_did_what_is_told_of_one_merchant_or_of_all(people: Desk) -> None:
     assert people.run("actions", "--before", "0").exit_code == people.run("actions", "--before", "-5").exit_code == 2
 
 
-def test_the_end_of_a_freeze_is_told_with_its_zone_beside_a_time_that_may_be_local() -> None:
+def test_the_end_of_a_freeze_is_shown_with_its_zone_also_beside_local_times() -> None:
     details = {"reason": "fraud", "until": "2099-01-01T00:00:00.000Z", "transaction_id": "t"}
     frozen = action_on(
         ActionType.FROZEN, "t", admin_id="ada", time=Instant("2026-11-01T00:00:00.000Z"), details=details

@@ -1,7 +1,7 @@
 """Lives of orders in a shop that sells abroad, as Shopify's webhooks report them: repeated, and in any order.
 
 The customers of some orders pay in yen. Money goes back at once, or is pending first, or never arrives; orders that
-nobody paid are cancelled. Whatever the order of arrival, the account ends with the credits that the money says.
+nobody paid are cancelled. Whatever the order of arrival, the account ends with the credits that follow from the money.
 """
 
 from random import Random
@@ -66,7 +66,7 @@ class Life:
         of_lines, of_others = {"goodwill": (0, amount), "shipping": (amount - 5, 5)}.get(kind, (amount, 0))
         adjusted = [adjustment(-of_others)] if of_others else []
         pending = kind == "fails" or self._random.random() < 0.6
-        # While the money is pending, an adjustment states it as not paid back; beside lines, it may stay.
+        # While the money is pending, an adjustment states it as not paid back; with lines, it may remain later.
         due = [adjustment(amount)] if pending else []
         ends = "failure" if kind == "fails" else "success"
         for status in ("pending", ends) if pending else (ends,):
@@ -104,7 +104,7 @@ def deliver(system: System, random: Random, messages: list[dict[str, Any]]) -> l
 
 
 @pytest.mark.parametrize("seed", [*SEEDS, *(pytest.param(seed, marks=pytest.mark.slow) for seed in MANY_SEEDS)])
-def test_an_account_ends_with_the_credits_that_the_money_says(system: System, seed: int) -> None:
+def test_an_account_ends_with_the_credits_that_follow_from_the_money(system: System, seed: int) -> None:
     random = Random(seed)  # noqa: S311 - the same in every run
     system.configure(**BY_TOTAL)
     system.ingest(asking("evt.merchant.created", {"links": [f"shopify:{DOMAIN}"]}))

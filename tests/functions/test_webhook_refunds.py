@@ -123,7 +123,7 @@ CANCELLED = {"refund_line_items": [{"id": 1, "restock_type": "cancel", "subtotal
 
 
 @pytest.mark.parametrize("transactions", [(), (transaction("100.00", kind="void"),)], ids=["no money", "a void"])
-def test_what_is_taken_back_of_an_order_that_nobody_paid_is_no_dead_letter(
+def test_a_refund_of_no_money_is_ignored_if_nobody_paid_its_order(
     shop: System, transactions: tuple[dict[str, Any], ...]
 ) -> None:
     restock = webhook("refunds/create", refund(*transactions, **CANCELLED))
@@ -137,7 +137,7 @@ def test_what_is_taken_back_of_an_order_that_nobody_paid_is_no_dead_letter(
     assert ignored(shop)[1:] == [("nothing_paid", str(REFUND_ID))]
 
 
-def test_what_is_taken_back_of_a_paid_order_is_recorded_as_nothing_in_any_order(shop: System) -> None:
+def test_a_restock_of_a_paid_order_is_recorded_with_no_credits_in_any_order_of_arrival(shop: System) -> None:
     restock = webhook("refunds/create", refund(**CANCELLED))
     assert shop.ingest(restock) == [restock["messageId"]]
     assert shop.ingest(webhook("orders/paid", order()), restock) == []
@@ -145,7 +145,7 @@ def test_what_is_taken_back_of_a_paid_order_is_recorded_as_nothing_in_any_order(
     assert (moved(shop), codes(shop), ignored(shop)) == ([-10, 0], [], [])
 
 
-def test_money_that_goes_back_without_its_order_stays_a_dead_letter(shop: System) -> None:
+def test_a_refund_of_money_without_its_order_is_a_dead_letter(shop: System) -> None:
     shop.configure(GROUND_RETRY_SECONDS_TOTAL="0")
     shop.ingest(webhook("refunds/create", refund(transaction("50.00"))))
     shop.ingest(asking(REFUNDED, {"order_id": 5, "refund_id": 6, "refund_amount": 0}))
@@ -154,7 +154,7 @@ def test_money_that_goes_back_without_its_order_stays_a_dead_letter(shop: System
 
 
 @pytest.mark.parametrize("unlinked", ["wait", "open"])
-def test_what_is_taken_back_in_a_shop_that_is_not_linked_needs_no_link(system: System, unlinked: str) -> None:
+def test_a_refund_of_no_money_needs_no_link(system: System, unlinked: str) -> None:
     system.configure(UNLINKED=unlinked)
     assert system.ingest(webhook("refunds/create", refund(**CANCELLED))) == []
 

@@ -1,4 +1,4 @@
-"""The page of data protection names every place of the template, of NATS and of S3 that keeps what comes in."""
+"""The page about data protection names every queue, table, stream and bucket that keeps data."""
 
 from typing import Any
 

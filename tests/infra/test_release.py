@@ -356,7 +356,7 @@ def test_no_update_of_anybody_replaces_a_table_unless_it_is_meant(*, tables: boo
     ("new", "environment", "lifted"),
     [(False, {"REPLACE_DATA": "1"}, True), (False, {}, False), (True, {"REPLACE_DATA": "1"}, False)],
 )
-def test_what_guards_the_tables_is_lifted_only_where_their_loss_is_meant(
+def test_the_guard_of_the_tables_is_lifted_only_where_their_loss_is_intended(
     *, new: bool, environment: dict[str, str], lifted: bool
 ) -> None:
     account = proposing(execute_change_set=refused("InvalidChangeSetStatus"))

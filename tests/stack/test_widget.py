@@ -35,7 +35,7 @@ PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>A sh
 <body><h1>A lamp</h1><p data-plugin style="height: 90px">Gift wrap</p><p id="below">Add to cart</p></body></html>"""
 
 ASKING = {"widget-1": "", "widget-2": "data-days-left"}
-"""The widgets, each with what its page asks for besides."""
+"""The widgets, each with the attribute that its page needs."""
 
 
 @dataclass
@@ -141,7 +141,7 @@ def test_the_plugin_is_shown_while_there_are_credits_and_nothing_jumps(shop: Sho
     page = shop.open(merchant)
 
     assert shown(page)
-    # `daysLeft` is not defined where nothing is known of it.
+    # `daysLeft` is undefined where it is unknown.
     assert page.evaluate("JSON.parse(JSON.stringify(window.heard))") == [
         {"merchant": merchant, "status": "enabled", "reason": "sufficient_credits", "source": "network"}
     ]

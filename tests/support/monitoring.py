@@ -26,14 +26,14 @@ def _text(page: str) -> str:
 
 
 METRICS = _named()
-"""Every metric that section 7 of the contract names, and that the guide shows of /metrics."""
+"""Every metric that section 7 of the contract names, or that the guide to /metrics shows."""
 
 BRIDGE_METRICS = tuple(
     name
     for name in re.findall(r"^# TYPE (\S+)", Telemetry().exposition().decode(), re.MULTILINE)
     if name == "process_resident_memory_bytes" or (name.startswith("credits_bridge_") and not name.endswith("_created"))
 )
-"""Every metric of the bridge, and what would grow if something piled up in it."""
+"""Every metric of the bridge, and its memory, which grows if something piles up in it."""
 
 
 def expressions() -> list[str]:

@@ -311,7 +311,7 @@ def test_each_change_is_logged_once_and_shows_in_the_parts(caplog: pytest.LogCap
     assert sum(line.startswith("streams: subjects without a stream") for line in lines) == 1
 
 
-def test_metrics_and_health_know_each_stream() -> None:
+def test_metrics_and_health_name_each_stream() -> None:
     telemetry, server = Telemetry(), FakeJetStream.with_streams(SHOPIFY=["evt.shopify.>"])
     server.consumers["SHOPIFY"] = consumer(num_pending=7)
     report(asyncio.run(look(server, settings(), None)), telemetry)

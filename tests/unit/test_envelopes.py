@@ -45,7 +45,7 @@ def test_only_type_and_payload_are_required() -> None:
     assert read_envelope('{"event_type": "evt.any", "payload": {}}') == Envelope(event_type="evt.any", payload={})
 
 
-def test_only_its_type_makes_a_cloud_event() -> None:
+def test_an_event_without_the_member_type_is_no_cloud_event() -> None:
     envelope = read_envelope('{"event_type": "evt.any", "data": {"a": 1}, "specversion": "1.0"}')
 
     assert (envelope.event_type, envelope.payload) == ("evt.any", {"a": 1})

@@ -97,7 +97,7 @@ def test_a_uuid_that_was_never_set_names_no_fact(event_type: str, payload: dict[
 
 
 @pytest.mark.parametrize("nil", [NIL, NIL.replace("-", "")])
-def test_a_refund_whose_uuid_was_never_set_has_none(nil: str) -> None:
+def test_a_refund_whose_uuid_was_never_set_has_no_id(nil: str) -> None:
     [refund] = read(REFUNDED, {**ORDER, "refund_id": nil}).movements
     assert refund.key == "SHOPIFY_REFUND_ORDER_1"
     cumulative = {"payment_id": "p", "reversal_id": nil, "amount_refunded": "5", "payment_total": "10"}

@@ -301,7 +301,7 @@ def adjusted(amount: str, yen: str) -> dict[str, Any]:
         "goodwill",
     ],
 )
-def test_a_refund_in_the_customers_currency_counts_what_shopify_states_in_the_shops(
+def test_a_refund_in_the_customers_currency_counts_what_it_states_in_the_shops(
     body: dict[str, Any], amount: str
 ) -> None:
     event = only_event(came("refunds/create", body))
@@ -321,7 +321,7 @@ def test_a_refund_in_the_customers_currency_counts_what_shopify_states_in_the_sh
         abroad("8800", transactions=[transaction("8800", currency="JPY"), transaction("55.00", currency="USD")]),
     ],
 )
-def test_a_refund_in_another_currency_of_which_nothing_is_stated_in_the_shops_is_not_lost(body: dict[str, Any]) -> None:
+def test_a_refund_that_states_no_amount_in_the_shops_currency_is_refused(body: dict[str, Any]) -> None:
     assert refused("refunds/create", body) == (Code.CURRENCY_MISMATCH, "transactions.0.currency")
 
     [_, by_order] = came("orders/updated", order(financial_status="partially_refunded", refunds=[body])).events

@@ -1,4 +1,4 @@
-"""Since when a plugin is off or on, in a story: what caused it, what was missed since, and what switches it."""
+"""What a story says of the present status: since when, why, what was missed since then, and what switches it."""
 
 from dataclasses import dataclass, field
 
@@ -22,7 +22,7 @@ TWO_HOURS = TimeTerms(grace=GraceTerms(hours=2, credits=0))
 
 @dataclass
 class Shop:
-    """A shop with one credit. Whatever happens to it happens an hour after the last thing."""
+    """A shop with one credit. Each thing that happens to it happens an hour after the one before."""
 
     terms: TimeTerms = field(default_factory=TimeTerms)
     ledger: FakeLedger = field(default_factory=FakeLedger)
@@ -59,7 +59,7 @@ class Shop:
         return story_of(account, excerpt)
 
 
-def test_what_orders_lacked_before_a_shop_went_was_not_missed_since() -> None:
+def test_what_orders_lacked_before_the_shop_removed_the_app_is_not_missed_since() -> None:
     shop = Shop()
     shop.does(order("1"), order("2"), order("3"))
     assert shop.story.since_then == "Since then 2 orders found too few credits: 2 credits were missing."
@@ -72,7 +72,7 @@ def test_what_orders_lacked_before_a_shop_went_was_not_missed_since() -> None:
     assert shop.story.since_then == "Since then 1 order found too few credits: 1 credit was missing."
 
 
-def test_what_orders_lacked_in_a_grace_was_not_missed_since_its_end() -> None:
+def test_what_orders_lacked_in_a_grace_is_not_missed_since_its_end() -> None:
     shop = Shop(terms=TWO_HOURS)
     shop.does(order("1"))
     shop.does(order("2"), order("3"))
@@ -85,7 +85,7 @@ def test_what_orders_lacked_in_a_grace_was_not_missed_since_its_end() -> None:
     assert shop.story.since_then == "Since then 1 order found too few credits: 1 credit was missing."
 
 
-def test_what_an_order_lacked_in_the_same_millisecond_before_the_last_credit_was_used_was_not_missed_since() -> None:
+def test_what_an_order_lacked_before_the_last_credit_in_the_same_millisecond_is_not_missed_since() -> None:
     shop = Shop()
     shop.does(order("1"), order("2"), payment("p", 1), order("3"), order("4"))
 
@@ -93,7 +93,7 @@ def test_what_an_order_lacked_in_the_same_millisecond_before_the_last_credit_was
     assert shop.story.since_then == "Since then 1 order found too few credits: 1 credit was missing."
 
 
-def test_a_shop_that_came_back_is_on_because_of_that_and_not_of_an_earlier_payment() -> None:
+def test_a_shop_that_came_back_is_on_for_that_reason_and_not_for_an_earlier_payment() -> None:
     shop = Shop()
     shop.does(order("1"))
     shop.goes()
@@ -112,7 +112,7 @@ def test_a_shop_that_came_back_is_on_because_of_that_and_not_of_an_earlier_payme
     )
 
 
-def test_a_shop_that_went_while_it_was_frozen_is_told_both_conditions() -> None:
+def test_a_closed_shop_that_is_frozen_too_is_told_both_conditions() -> None:
     shop = Shop()
     shop.does(freezing())
     shop.goes()
@@ -122,7 +122,7 @@ def test_a_shop_that_went_while_it_was_frozen_is_told_both_conditions() -> None:
     )
 
 
-def test_an_inflow_that_debt_takes_whole_is_named_with_it() -> None:
+def test_an_inflow_that_only_pays_debt_is_named_with_the_repayment() -> None:
     shop = Shop()
     shop.does(payment("p", 5), *(order(str(number)) for number in range(6)), dispute("p"))
     shop.does(payment("q", 2))
@@ -130,7 +130,7 @@ def test_an_inflow_that_debt_takes_whole_is_named_with_it() -> None:
     assert shop.story.because == "Payment q added 2 credits. Of it, 2 credits paid what was owed."
 
 
-def test_an_inflow_that_debt_takes_while_the_account_is_frozen_has_its_chapter() -> None:
+def test_an_inflow_that_only_pays_debt_of_a_frozen_account_has_its_chapter() -> None:
     shop = Shop()
     shop.does(payment("p", 5), *(order(str(number)) for number in range(6)), dispute("p"))
     shop.does(freezing())
@@ -142,11 +142,11 @@ def test_an_inflow_that_debt_takes_while_the_account_is_frozen_has_its_chapter()
     ]
 
 
-def test_a_shop_that_is_reported_again_while_it_is_here_has_not_come_back() -> None:
+def test_a_shop_that_is_reported_again_while_it_is_open_has_not_come_back() -> None:
     shop = Shop()
     began = shop.story
     shop.comes_back()
-    assert shop.ledger.accounts[SHOP].closure is not None, "an earlier removal may still arrive"
+    assert shop.ledger.accounts[SHOP].closure is not None, "a report of an earlier removal may still arrive"
     assert (shop.story.since, shop.story.because) == (began.since, began.because)
 
     shop.goes()

@@ -1,4 +1,4 @@
-"""The progress of sweeps over the ledger, kept in the figures table beside their metrics: checks, and what is due.
+"""The progress of the two sweeps over the ledger, the checks and the posting of what is due, in the figures table.
 
 Every method may raise `RetryLater` (`unavailable`).
 """

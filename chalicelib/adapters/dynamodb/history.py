@@ -145,7 +145,7 @@ class History:
     def newest_by(self, account: Account, lowest: int, highest: int, time: Instant) -> tuple[Transaction, ...]:
         """Return the newest transaction of these sequences that was created by `time`, and those after it.
 
-        Oldest first; at least `FOLLOWING_MAX` of those that follow within these sequences; empty without any by then.
+        Oldest first. At least `FOLLOWING_MAX` of those after it, or all of these sequences; empty if none was by then.
         One query where the range is no longer than `WINDOW_MAX`, and one more for each doubling of it.
 
         Raises:

@@ -218,7 +218,7 @@ def _transaction(item: Mapping[str, Any]) -> Transaction:
 def crossings_attribute(crossings: Iterable[Crossing]) -> Item:
     """Return the crossings of an account's last write as one JSON text.
 
-    A stream's filter can ask for a text, not for a list: see infra/docs/traps.md.
+    A stream's filter can match a text, but not a list: see infra/docs/traps.md.
     """
     carried = [
         {

@@ -101,7 +101,7 @@ class DynamoDBLedger:
             followed = self.read([], unread)
             found |= followed.transactions
             for guard in [one for one, transaction in guards.items() if transaction not in found]:
-                # One that stayed among the guards would send every merchant of the batch after its transaction.
+                # The work of every merchant follows all guards of the batch: this one would put all of them off.
                 lost = guards.pop(guard)
                 unreadable[guard] = followed.unreadable.get(lost) or torn(guard, lost)
         return Known(accounts=accounts, transactions=found, guards=guards, unreadable=unreadable)

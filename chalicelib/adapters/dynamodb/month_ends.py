@@ -1,9 +1,9 @@
-"""The figures at the ends of days and months, in the figures table: of accounts one item for a merchant and month.
+"""The figures at the ends of days and months, in the figures table: an item for each merchant and month.
 
-Those of accounts are written by the credits table's stream, once for each day on which something is recorded, and
-always the same for the same day: a repeat changes nothing. An account's own write costs nothing more. Where an item is
-missing (older than this release, or not written yet), the figures are derived from the history, in more requests. The
-fleet has an item a day, overwritten while the day lasts.
+The credits table's stream writes it once for each day on which something is recorded, and always the same for the same
+day: a repeat changes nothing, and an account's own write costs nothing more. Where an item is missing (older than this
+release, or not written yet), the figures are derived from the history, in more requests. The fleet has an item for each
+day, which is overwritten while the day lasts.
 """
 
 from collections.abc import Iterable, Mapping

@@ -119,8 +119,8 @@ def _because(account: Account, decided: Transaction | None, excerpt: Excerpt) ->
     if status_transaction(account) is None and account.status_transaction_id is not None:
         return GRACE_ENDS[End.TIME]
     if decided is None:
-        return "The transaction that decided it cannot be read."
-    # A repayment is told of its inflow.
+        return "The transaction that switched the plugin cannot be read."
+    # A repayment of debt is shown with the inflow that paid it.
     first = decided.sequence - (decided.kind is Kind.DEBT_REPAID)
     return " ".join(movement_sentence(one) for one in excerpt.transactions if first <= one.sequence <= decided.sequence)
 
@@ -269,7 +269,7 @@ def _since_then(account: Account, decided: Transaction | None, excerpt: Excerpt)
     """Return the sentence about the shortfall since the plugin went off, None if it is on or there is none."""
     if account.enabled or decided is None:
         return None
-    # It may have gone off after the transaction: with the shop, or at the end of a grace.
+    # The plugin may have gone off later: when the shop removed the app, or at the end of a grace.
     place = status_since(account), decided.sequence
     later = [one for one in excerpt.transactions if (one.created_at, one.sequence) >= place]
     short = [one for one in later if one.shortfall and one.kind not in ALWAYS_TOLD]
@@ -285,7 +285,7 @@ def _since_then(account: Account, decided: Transaction | None, excerpt: Excerpt)
 
 
 def _is_whole(later: Sequence[Transaction], excerpt: Excerpt, account: Account) -> bool:
-    """Return whether every transaction was gathered from the first of these on, and the one before it."""
+    """Return whether the excerpt has every transaction from the first of `later` on, and the one before it."""
     first = later[0].sequence
     gathered = [one.sequence for one in excerpt.transactions if one.sequence >= first - 1]
     return gathered == list(range(max(1, first - 1), account.sequence + 1))

@@ -1,6 +1,6 @@
 """The requests of admins: to adjust credits, to freeze an account, and to set thresholds, levels and graces.
 
-And the answer to a refused one (contract, sections 6, 7, 16 and 17).
+Also the answer to a refused request (contract, sections 6, 7, 16 and 17).
 """
 
 from typing import Annotated, Any

@@ -83,8 +83,8 @@ class Event:
     read. `links` are names that belong to the merchant from now on, `payment_names` those of payments, which no other
     merchant may have; `paid` are the invoices that payments paid, by the payments' names. An event that `closes`
     reports that the shop removed the app, at `occurred_at` if the time is known. `secondary` are movements that have
-    events of their own, and may be repeated here: one that contradicts its record is ignored. If no money went back by
-    any of its movements, `moot` says so: without the orders that they are of, nothing is missing.
+    events of their own, and may be repeated here: one that contradicts its record is ignored. `moot` is set if none of
+    its movements gives money back: if their orders never arrive, they are ignored, as `moot` says.
     """
 
     event_type: str
@@ -108,11 +108,11 @@ class Event:
 
     @property
     def moves(self) -> bool:
-        """Whether it moves credits, if its orders are known."""
+        """Whether it may move credits: a moot event does not."""
         return bool(self.secondary) or (bool(self.movements) and not self.moot)
 
     def as_ignored(self) -> "Event":
-        """Return it with none of its movements, which are moot."""
+        """Return it with its movements ignored, since they are moot."""
         return replace(self, movements=(), ignored=(*self.ignored, *self.moot))
 
     @property

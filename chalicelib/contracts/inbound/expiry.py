@@ -44,7 +44,7 @@ def _refused(value: Any) -> None:
 
 End = Annotated[Instant | None, BeforeValidator(end), WithJsonSchema(MOMENT_FORM)]
 StatedEnd = Annotated[Instant | None, BeforeValidator(_stated), WithJsonSchema(MOMENT_FORM)]
-"""An end that an event states; one that its sender never set is none."""
+"""An end that an event states; None if its sender never set it."""
 Days = Annotated[
     Annotated[int, whole(1, EXPIRES_IN_DAYS_MAX, "days are a whole number from 1 to {most}")] | None,
     WithJsonSchema({"type": "integer", "minimum": 1, "maximum": EXPIRES_IN_DAYS_MAX}),

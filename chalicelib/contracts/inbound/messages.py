@@ -74,7 +74,7 @@ class Message:
 
     @property
     def may_hold_webhook(self) -> bool:
-        """Whether its body may be a webhook as it was sent: a quick look, so that no order is decoded for it."""
+        """Whether its body may be a raw webhook: a quick look, so that an order's body is not decoded for it."""
         return ".webhook.raw" in (self.subject or "") or ".webhook.raw" in self.body or "aws.partner/" in self.body
 
     def bound_to(self) -> str | None:

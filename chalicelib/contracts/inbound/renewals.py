@@ -56,7 +56,7 @@ class SubscriptionRenewed(Expiring, CreditsByManyNames):
 
     @property
     def _id(self) -> str | None:
-        """Return the renewal's id; beside a period a 0 is what languages write for one that was never set."""
+        """Return the renewal's id; a 0 beside a period is one that was never set, as some languages write it."""
         return None if self.renewal_id == "0" and self.period_start is not None else self.renewal_id
 
     def _end(self, terms: Terms) -> datetime | None:

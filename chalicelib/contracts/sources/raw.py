@@ -42,7 +42,7 @@ _ENVELOPES_MAX = 3
 """A CloudEvent around the platform's envelope around the raw message."""
 
 
-# Most batches hold no webhook: the first one imports what reads it.
+# Most batches hold no webhook: the modules that read one are imported with the first.
 @cache
 def _shape(source: LinkKind) -> Shape:
     from chalicelib.contracts.sources import shopify, stripe
@@ -75,7 +75,7 @@ class RawWebhook:
         return found
 
     def group(self) -> str | None:
-        """Return the shop or customer, as a group of SQS: one with a backlog waits after the others. None if unnamed.
+        """Return the shop or customer as a message group: one with a backlog waits after the others. None if unnamed.
 
         Read leniently, as the bridge reads it: only fairness depends on it.
         """

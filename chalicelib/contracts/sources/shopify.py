@@ -182,7 +182,7 @@ def _settled(order: Fields, order_id: str) -> list[Part]:
         except Rejected as error:
             found.append(Unused(reason=error.code, field=error.field, reference_id=named))
             continue
-        # A refund that was pending is reported only here: in another currency, the ledger refuses it, and it is parked.
+        # If its amount is in the customer's currency, the ledger refuses it and the message is parked.
         if not isinstance(amount, Unused) and amount.amount > 0:
             found.append(replace(_refund_event(refund_id, order_id, amount), secondary=True))
     return found
@@ -201,7 +201,7 @@ def _refund(fields: Fields, _topic: str, terms: SourceTerms) -> list[Part]:
     if isinstance(amount, Unused):
         return [amount]
     if amount.abroad is not None:
-        reason = f"the refund was paid in {amount.currency}, and nothing says what that is in the shop's currency"
+        reason = f"the refund was paid in {amount.currency}, and it states no such amount in the shop's currency"
         raise Rejected(Code.CURRENCY_MISMATCH, reason, field=amount.abroad)
     return [_refund_event(refund_id, order_id, amount)]
 

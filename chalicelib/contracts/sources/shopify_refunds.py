@@ -1,7 +1,7 @@
 """The money of Shopify's refunds (contract, section 15, point 3).
 
-A transaction of an order in another currency than the shop's states the customer's money, while the refund's lines and
-adjustments state both. The shop's money counts, as Shopify itself states it: nothing is converted here.
+If an order is in another currency than the shop's, a refund's transactions state the customer's money; its lines,
+duties, shipping and adjustments state both. The shop's money counts as Shopify states it: nothing is converted here.
 """
 
 from contextlib import suppress
@@ -48,7 +48,7 @@ _LINES, _ADJUSTMENTS, _DUTIES, _SHIPPING = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refunded:
-    """Money that a refund gave back. `abroad` is a field with another currency than the shop's, if nothing states it.
+    """Money that a refund gave back. `abroad` is the field with the customer's currency, if no amount is in the shop's.
 
     Then `amount` and `currency` are the customer's, which must not be mixed with the order's total.
     """
@@ -86,7 +86,7 @@ def refunded(refund: Fields, reference_id: str) -> Refunded | Unused:
     customers, field = abroad
     stated = None
     if all(code == customers for _, code, _ in settled):
-        # What cannot be read states nothing.
+        # A part that cannot be read states no amount.
         with suppress(Rejected):
             stated = _stated(refund, total, shops, customers)
     if stated is not None:
@@ -96,10 +96,10 @@ def refunded(refund: Fields, reference_id: str) -> Refunded | Unused:
 
 
 def _stated(refund: Fields, paid: Decimal, shops: str | None, customers: str | None) -> Decimal | None:
-    """Return what the refund states as the shop's money for exactly this sum of the customer's money, if it does.
+    """Return the shop's money that the refund states for exactly this sum of the customer's money, None if it does not.
 
-    An adjustment is what the lines are worth more than was paid back (negative for goodwill, and for shipping, which
-    newer versions list by itself too), and may still be there from when the money was pending.
+    An adjustment is the value of the lines less what was paid back. It is negative for goodwill and for shipping, which
+    newer versions also list separately. It may remain from the time when the money was pending.
     """
     lines, adjustments, duties, shipping = (
         _sums(refund, part, shops, customers) for part in (_LINES, _ADJUSTMENTS, _DUTIES, _SHIPPING)
@@ -116,7 +116,7 @@ def _stated(refund: Fields, paid: Decimal, shops: str | None, customers: str | N
 def _sums(
     refund: Fields, part: tuple[str, tuple[str, ...]], shops: str | None, customers: str | None
 ) -> tuple[Decimal, Decimal]:
-    """Return the sums of the shop's and of the customer's money, of all that states both."""
+    """Return the sums of the shop's and of the customer's money in the entries of a part that state both."""
     name, sets = part
     sums = Decimal(0), Decimal(0)
     for entry in refund.each(name):

@@ -1,4 +1,4 @@
-"""Policies that a service refuses, a queue's and those that are too long, and names that an account has once."""
+"""Policies that a service refuses (a queue's, and those that are too long), and names that are unique in an account."""
 
 import json
 from collections import Counter
