@@ -117,7 +117,7 @@ class Matching:
                 self.found[DifferenceKind.NOT_THERE] += 1
                 yield Difference(
                     kind=DifferenceKind.NOT_THERE,
-                    what=f"charged here at {transaction.created_at}, and not in the file",
+                    what=f"charged in the ledger at {transaction.created_at}, and not in the file",
                     merchant_id=merchant,
                     order_id=transaction.reference_id,
                 )
@@ -170,18 +170,18 @@ class Matching:
             yield _of(
                 order,
                 DifferenceKind.NOT_PAID_THERE,
-                f"charged here with {abs(transaction.amount)} credits, not paid there",
+                f"charged in the ledger with {abs(transaction.amount)} credits, not paid in the file",
             )
             return
         total, code = recorded_total(transaction), transaction.metadata.get("currency")
         if code is not None and order.currency is not None and code != order.currency:
-            yield _of(order, DifferenceKind.OTHER_CURRENCY, f"{code} here, {order.currency} there")
+            yield _of(order, DifferenceKind.OTHER_CURRENCY, f"{code} in the ledger, {order.currency} in the file")
         elif total is not None and order.total is not None and total != order.total:
-            yield _of(order, DifferenceKind.OTHER_TOTAL, f"{total:f} here, {order.total:f} there")
+            yield _of(order, DifferenceKind.OTHER_TOTAL, f"{total:f} in the ledger, {order.total:f} in the file")
         elif whole and order.refunded is not None:
             back = refunded_here(transaction, order.total if total is None else total)
             if back not in (None, order.refunded):
-                what = f"{back or Decimal(0):f} went back here, {order.refunded:f} there"
+                what = f"refunded {back or Decimal(0):f} in the ledger, {order.refunded:f} in the file"
                 yield _of(order, DifferenceKind.OTHER_REFUND, what)
 
     def _without_transaction(self, order: SourceOrder) -> Iterator[Difference]:
@@ -192,7 +192,7 @@ class Matching:
         elif self.parked(order.merchant_id, order.order_id):
             yield _of(order, DifferenceKind.PARKED, "its event is parked: `credits dead-letters list` says why")
         elif self._has_account(merchant := order.merchant_id):
-            yield _of(order, DifferenceKind.MISSING, f"paid at {order.paid_at}, and never charged here")
+            yield _of(order, DifferenceKind.MISSING, f"paid at {order.paid_at}, and never charged in the ledger")
         else:
             self.counts["without_account"] += 1
             if self.seen.add(merchant, _NO_ORDER):

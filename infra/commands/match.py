@@ -209,7 +209,7 @@ def _tell(matching: Matching, kept: list[Difference], sent: int, *, as_json: boo
         say(f"… and {total - SHOWN_MAX:,} more: --report FILE has all of them.", style="red")
     counts = matching.counts
     say(
-        f"{counted(counts['recorded'], 'order')} {'is' if counts['recorded'] == 1 else 'are'} here, "
+        f"{counted(counts['recorded'], 'order')} {'is' if counts['recorded'] == 1 else 'are'} in the ledger, "
         f"{counts['not_paid']:,} not paid, {counts['on_its_way']:,} on the way."
     )
     if without := counts["without_account"]:

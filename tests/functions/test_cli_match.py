@@ -200,8 +200,8 @@ def test_a_refund_of_another_amount_is_named_in_json_lines_as_in_a_csv(shop: Sys
     told = compared("\n".join(map(json.dumps, lines)).encode(), name="orders.jsonl", status=1)
 
     assert [(one["kind"], one["order_id"], one["what"]) for one in told["items"]] == [
-        ("other_refund", "3", "5 went back here, 8.00 there"),
-        ("other_refund", "4", "20 went back here, 0 there"),
+        ("other_refund", "3", "refunded 5 in the ledger, 8.00 in the file"),
+        ("other_refund", "4", "refunded 20 in the ledger, 0 in the file"),
         ("refund_missing", "5", "refund r6 is not in the ledger"),
     ]
 
@@ -225,7 +225,7 @@ def test_a_refund_that_came_without_its_id_is_not_sent_once_more(shop: System) -
     told = compared("\n".join(map(json.dumps, lines)).encode(), name="orders.jsonl", status=1)
 
     assert [(one["kind"], one["order_id"], one["what"]) for one in told["items"]] == [
-        ("other_refund", "2", "5 went back here, 8.00 there"),
+        ("other_refund", "2", "refunded 5 in the ledger, 8.00 in the file"),
         ("refund_missing", "3", "refund r3 is not in the ledger"),
     ]
 
