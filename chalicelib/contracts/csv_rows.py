@@ -65,7 +65,7 @@ def _fault(row: str, cell_length_max: int) -> tuple[int, str]:
         if row[found.end() : found.end() + 1] != ",":
             break
         position, place = found.end() + 1, place + 1
-    if quoted is not None:
+    if quoted is not None and row[found.end()] != "\r":
         return place, "there is text after the cell's closing quotation mark"
     return place, "the cell has a line break of old Macs (CR alone): save the file with other line breaks"
 

@@ -149,9 +149,10 @@ def _payment_missing(payment_id: str) -> RetryLater:
 def _other_currency(refund: RefundMovement, order: Transaction) -> Rejected | None:
     """Return why the refund's currency contradicts the order's, None if it does not (contract, section 12).
 
-    The order's currency is that of its transaction; the currency of a repeat is not kept.
+    The order's currency is that of its transaction, else the one that the refund states. The currency of a repeat is
+    not kept.
     """
-    sold, returned = order.metadata.get("currency"), refund.metadata.get("currency")
+    sold, returned = order.metadata.get("currency", refund.order_currency), refund.metadata.get("currency")
     if sold is None or returned is None or sold == returned:
         return None
     return Rejected(

@@ -114,11 +114,15 @@ class OrderMovement(Movement):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundMovement(Movement):
-    """A refund of `amount` money of an order, or a full refund if `amount` is None."""
+    """A refund of `amount` money of an order, or a full refund if `amount` is None.
+
+    `order_total` and `order_currency` are those of the order, as the refund's sender states them.
+    """
 
     order_id: str
     amount: Decimal | None = None
     order_total: Decimal | None = None
+    order_currency: str | None = None
 
     @property
     def order_transaction_id(self) -> TransactionId:

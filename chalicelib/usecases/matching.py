@@ -134,17 +134,21 @@ class Matching:
             for order in orders
             for refund in order.refunds or ()
         }
-        unnamed = {
-            order: transaction_id(order.merchant_id, refund_of_order_key(order.order_id))
-            for order in orders
-            if order.refunds
-        }
-        wanted = [*names.values(), *refunds.values(), *unnamed.values()]
+        wanted = [*names.values(), *refunds.values()]
         transactions = self.lookup(wanted) if wanted else {}
-        for order in orders:
+        missing_of = {
+            order: [refund for refund in order.refunds or () if refunds[order, refund] not in transactions]
+            for order in orders
+        }
+        unnamed = {
+            order: transaction_id(order.merchant_id, refund_of_order_key(transaction.reference_id))
+            for order, missing in missing_of.items()
+            if missing and (transaction := transactions.get(names[order])) is not None
+        }
+        without_id = self.lookup([*unnamed.values()]) if unnamed else {}
+        for order, missing in missing_of.items():
             transaction = transactions.get(names[order])
-            missing = [refund for refund in order.refunds or () if refunds[order, refund] not in transactions]
-            if missing and (came := transactions.get(unnamed[order])) is not None:
+            if order in unnamed and (came := without_id.get(unnamed[order])) is not None:
                 # A refund was recorded without its id: it is one of these, and must not be given back twice.
                 amount = recorded_money(came, "refund_amount")
                 missing.remove(next((one for one in missing if one.amount == amount), missing[0]))

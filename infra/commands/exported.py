@@ -173,7 +173,7 @@ def read_heads(path: Path) -> tuple[dict[str, Any], tuple[Head, ...], dict[str, 
     return said, tuple(Head(**part) for part in others), ending
 
 
-_FORMS = frozenset(Form)
+_FORMS = tuple(Form)
 _HEAD = {field.name: int if field.name in ("first_sequence", "last_sequence", "end") else str for field in fields(Head)}
 
 

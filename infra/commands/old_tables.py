@@ -107,7 +107,9 @@ class OldTables:
                     else:
                         yield line, dict(zip(columns, cells, strict=True))
             except UnreadableFileError as error:
-                self._refuse(path.name, error.line, error.column, f"{error.why}; COPY … CSV ENCODING 'UTF8' writes it")
+                self._refuse(
+                    path.name, error.line, error.column, f"{error.why}; a file of COPY … CSV ENCODING 'UTF8' is read"
+                )
 
     def _account(self, file: str, line: int, row: Mapping[str, str]) -> None:
         merchant = self._merchant(file, line, row)

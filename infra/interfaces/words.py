@@ -287,6 +287,7 @@ WORDS: Mapping[str, Word] = {
     "refunds": Word("Several refunds, or several lines of one."),
     "refund_id": Word("The refund's id; without one, an order is refunded once."),
     "refund_amount": Word("Refunded money; without it the refund is full."),
+    "order_currency": Word("The order's currency, which counts if the order itself came without one."),
     "order_total": Word("The order's money, the denominator of the refunded share."),
     "subscription_id": Word("The subscription's id."),
     "renewal_id": Word("The renewal's id: one renewal counts once."),

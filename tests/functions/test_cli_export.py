@@ -312,10 +312,11 @@ def test_a_number_of_thousands_of_digits_is_no_whole_number(export: Path) -> Non
         ('"last_sequence":', '"end_sequence":'),
         ('"form":"csv",', ""),
         ('"form":"csv"', '"form":"xls"'),
+        ('"form":"csv"', '"form":[]'),
         ('"sha256"', '"sha"'),
         ("{", "[" * 100_000 + "{"),
     ],
-    ids=["text for a number", "a name", "no form", "another form", "no digest", "deep"],
+    ids=["text for a number", "a name", "no form", "another form", "a list", "no digest", "deep"],
 )
 def test_heads_of_another_form_are_refused_in_words(export: Path, old: str, new: str) -> None:
     heads = heads_of(export)

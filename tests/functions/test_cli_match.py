@@ -230,6 +230,15 @@ def test_a_refund_that_came_without_its_id_is_not_sent_once_more(shop: System) -
     ]
 
 
+def test_a_refund_without_its_id_is_found_under_the_name_of_its_recorded_order(shop: System) -> None:
+    shop.ingest(paid("uuid-7", total="20", aliases=["1"]), refunded("1", refund_amount="5"))
+    assert shop.history()[-1].idempotency_key == "SHOPIFY_REFUND_ORDER_uuid-7"
+    paid_at = instant(NOW - timedelta(days=3))
+    line = {"order_id": "1", "total": "20", "paid_at": paid_at, "refunds": [{"refund_id": "r1", "amount": "5.00"}]}
+
+    assert compared(json.dumps(line).encode(), name="orders.jsonl")["total"] == 0
+
+
 def test_a_full_refund_of_an_order_without_a_total_is_one_of_the_total_in_the_file(shop: System) -> None:
     shop.ingest(paid("1"), refunded("1"))
     content = exported(row(1, "24.90", Refunded_Amount="24.90"), row(2, "24.90"))
@@ -310,12 +319,13 @@ def test_lines_are_counted_past_cells_with_line_ends() -> None:
         (exported(row(1, Notes="x" * 10_000_000)), "line 2, Notes: the cell has more than 1,048,576"),
         (exported(row(1)) + b'"never closed\n\n', "line 3, Name: the quotation mark"),
         (exported(row(1)).replace(b"\n", b"\r"), "line 1, cell .*: the cell has a line break of old Macs"),
+        (b'"Id","Total"\r"1","2"\r', "line 1, cell 2: the cell has a line break of old Macs"),
         (exported(row(1), columns=[name for name in COLUMNS if name != "Id"]), "no column 'Id'"),
         (exported(row(1), columns=[*COLUMNS, "Id"]), "the column 'Id' appears twice"),
         (b"", "no column"),
         (b"\x00\x01", "no column"),
     ],
-    ids=["latin-1", "utf-16", "long", "never closed", "old Mac", "no id", "two ids", "empty", "binary"],
+    ids=["latin-1", "utf-16", "long", "never closed", "old Mac", "old Mac, quoted", "no id", "two ids", "empty", "binary"],
 )
 def test_a_file_that_cannot_be_read_says_where(content: bytes, why: str) -> None:
     with pytest.raises(NotOrdersError, match=why):

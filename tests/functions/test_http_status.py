@@ -7,6 +7,7 @@ import pytest
 import time_machine
 from botocore.exceptions import ConnectTimeoutError
 
+from chalicelib.domain.ids import Instant, milliseconds
 from chalicelib.wiring import for_api
 from tests.support.api import (
     CREDITS_TABLE,
@@ -54,7 +55,7 @@ def test_both_names_of_the_status_route_answer_alike(api: Api, ledger: Ledger) -
     ("closure", "status", "reason"),
     [
         ("closed 2026-11-21T10:00:00.000Z", "disabled", "closed"),
-        ("open 2026-11-22T10:00:00.000Z 2026-11-22T10:00:00.000Z", "enabled", "sufficient_credits"),
+        ("open 2026-11-22T10:00:00.000Z", "enabled", "sufficient_credits"),
     ],
 )
 def test_a_closed_account_is_off_whatever_its_balance(
@@ -64,8 +65,11 @@ def test_a_closed_account_is_off_whatever_its_balance(
     ledger.client.update_item(
         TableName=CREDITS_TABLE,
         Key={"merchant_id": {"S": SHOP}},
-        UpdateExpression="SET closure = :closure",
-        ExpressionAttributeValues={":closure": {"S": closure}},
+        UpdateExpression="SET closure = :closure, back_at = :back_at",
+        ExpressionAttributeValues={
+            ":closure": {"S": closure},
+            ":back_at": {"N": str(milliseconds(Instant("2026-11-22T10:00:00.000Z")))},
+        },
     )
 
     answered = status_of(api, SHOP).body["data"]

@@ -16,7 +16,7 @@ BY_TOTAL = {
     "ORDER_CREDIT_FIXED_AMOUNT": "0",
     "ORDER_CREDIT_PERCENTAGE": "10",
 }
-REFUNDED = "evt.shopify.webhook.order_refunded"
+PAID, REFUNDED = "evt.shopify.webhook.order_paid", "evt.shopify.webhook.order_refunded"
 
 
 @pytest.fixture
@@ -76,6 +76,52 @@ def test_a_refund_in_the_customers_currency_gives_credits_back_once_it_is_settle
         assert shop.ingest(updated(hour, settled)) == []
 
     assert (moved(shop), codes(shop)) == ([-10, 5], [])
+
+
+LINES = [{"id": 1, "subtotal_set": both("50.00", abroad="8000"), "total_tax_set": both("5.00", abroad="800")}]
+SHIPPING = [{"id": 3, "subtotal_amount_set": both("10.00", abroad="1600")}]
+LESS = [{"id": 2, "amount_set": both("20.00", abroad="3200"), "tax_amount_set": both("0.00", abroad="0")}]
+
+
+@pytest.mark.parametrize(
+    ("paid", "parts", "back"),
+    [
+        ("8800", {"refund_line_items": LINES}, 5),
+        ("8000", {"refund_line_items": LINES}, 5),
+        ("1600", {"refund_shipping_lines": SHIPPING}, 1),
+        ("1600", {"duties": [{"id": 4, "amount_set": both("10.00", abroad="1600")}]}, 1),
+        ("10400", {"refund_line_items": LINES, "refund_shipping_lines": SHIPPING}, 6),
+        ("7200", {"refund_line_items": LINES, "refund_shipping_lines": SHIPPING, "order_adjustments": LESS}, 4),
+    ],
+    ids=["lines", "prices with taxes", "shipping", "duties", "lines and shipping", "less than lines and shipping"],
+)
+@pytest.mark.parametrize("currency", ["EUR", None])
+def test_the_shops_money_counts_as_the_refund_states_it(
+    shop: System, currency: str | None, paid: str, parts: dict[str, Any], back: int
+) -> None:
+    shop.ingest(asking(PAID, {"order_id": ORDER_ID, "total": 100, "currency": currency}))
+    parts = {"refund_line_items": [], "order_adjustments": [], **parts}
+    shop.ingest(webhook("refunds/create", refund(transaction(paid, currency="JPY"), **parts)))
+
+    assert (moved(shop), codes(shop)) == ([-10, back], [])
+
+
+@pytest.mark.parametrize("topic", ["refunds/create", "orders/updated"])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        refund(transaction("8700", currency="JPY"), refund_line_items=LINES, order_adjustments=[]),
+        refund(transaction("8000", currency="JPY"), transaction("10.00"), refund_line_items=[], order_adjustments=[]),
+    ],
+    ids=["another sum than stated", "two currencies, and nothing stated"],
+)
+def test_the_customers_money_never_counts_also_of_an_order_without_a_currency(
+    shop: System, topic: str, wrong: dict[str, Any]
+) -> None:
+    shop.ingest(asking(PAID, {"order_id": ORDER_ID, "total": 100}))
+    shop.ingest(webhook(topic, wrong) if topic == "refunds/create" else updated(10, wrong))
+
+    assert (moved(shop), codes(shop)) == ([-10], ["currency_mismatch"])
 
 
 def test_a_refund_that_contradicts_its_record_is_no_dead_letter_with_each_update(shop: System) -> None:

@@ -148,17 +148,15 @@ def outdated_from(text: str | None) -> Outdated | None:
 
 
 def closure_text(closure: Closure) -> str:
-    """Return whether the account is closed and when that was last reported, and since when the shop is back."""
-    text = f"{'closed' if closure.closed else 'open'} {closure.at}"
-    return text if closure.back_at is None else f"{text} {closure.back_at}"
+    """Return whether the account is closed, and when that was last reported."""
+    return f"{'closed' if closure.closed else 'open'} {closure.at}"
 
 
-def closure_from(text: str | None) -> Closure | None:
-    """Return the closure that `closure_text` wrote, None where there is none."""
-    if text is None:
-        return None
-    word, at, *back_at = text.split(" ")
-    return Closure(closed=word == "closed", at=Instant(at), back_at=Instant(back_at[0]) if back_at else None)
+def closure_from(text: str | None, *, back_at: int | None) -> Closure | None:
+    """Return the closure that `closure_text` wrote, None where there is none; `back_at` is in Unix milliseconds."""
+    word, _, at = (text or "").partition(" ")
+    back = instant(_EPOCH + back_at * _MILLISECOND) if back_at is not None and word == "open" else None
+    return Closure(closed=word == "closed", at=Instant(at), back_at=back) if at else None
 
 
 def freeze_text(freeze: Freeze) -> str:

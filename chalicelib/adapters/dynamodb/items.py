@@ -13,7 +13,7 @@ from chalicelib.adapters.dynamodb import account_attributes as texts
 from chalicelib.adapters.dynamodb.sizes import WRITE_UNIT_BYTES, item_bytes
 from chalicelib.adapters.dynamodb.tallies import tally_attributes, tally_from
 from chalicelib.domain.errors import NewerForm
-from chalicelib.domain.ids import Instant, MerchantId, TransactionId
+from chalicelib.domain.ids import Instant, MerchantId, TransactionId, milliseconds
 from chalicelib.domain.ledger import Account, Crossing, CrossingType
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.names import Guard
@@ -53,6 +53,9 @@ def account_item(account: Account) -> Item:
         item["debt"] = {"N": str(account.debt)}
     if account.closure is not None:
         item["closure"] = {"S": texts.closure_text(account.closure)}
+        if account.closure.back_at is not None:
+            # An attribute of its own, since older releases read the rest of `closure` as a time.
+            item["back_at"] = {"N": str(milliseconds(account.closure.back_at))}
     if account.outdated is not None:
         item["outdated"] = {"S": texts.outdated_text(account.outdated)}
     if account.low_balance_threshold is not None:
@@ -133,7 +136,7 @@ def _account(item: Mapping[str, Any]) -> Account:
         updated_at=Instant(item["updated_at"]["S"]),
         outdated=texts.outdated_from(_text(item, "outdated")),
         debt=_whole(item, "debt") or 0,
-        closure=texts.closure_from(_text(item, "closure")),
+        closure=texts.closure_from(_text(item, "closure"), back_at=_whole(item, "back_at")),
         use=texts.use_from(_text(item, "use")),
         alerts=texts.alerts_from(_text(item, "alerts")),
         grace=texts.grace_from(_text(item, "grace")),

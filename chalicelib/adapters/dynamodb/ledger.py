@@ -41,7 +41,7 @@ READ_PAUSE_SECONDS = 0.01
 
 _OPTIONAL_ATTRIBUTES = (
     *("total_shortfall", "debt", "use", "low_balance_threshold", "outdated", "level", "crossings"),
-    *("lots", "due_at", "due_shard", "alerts", "grace", "grace_terms", "freeze", "counters"),
+    *("lots", "due_at", "due_shard", "alerts", "grace", "grace_terms", "freeze", "counters", "back_at"),
 )
 """What an account's item may hold or not: a write sets what there is and removes the rest."""
 _WRITE = "dynamodb.TransactWriteItems"

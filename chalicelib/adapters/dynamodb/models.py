@@ -76,6 +76,7 @@ class AccountRow(Model):
     grace_terms = UnicodeAttribute(null=True)
     freeze = UnicodeAttribute(null=True)
     closure = UnicodeAttribute(null=True)
+    back_at = NumberAttribute(null=True)
     outdated = UnicodeAttribute(null=True)
     status_changed_at = UnicodeAttribute()
     status_transaction_id = UnicodeAttribute(null=True)

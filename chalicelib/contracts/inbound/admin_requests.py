@@ -19,7 +19,7 @@ from chalicelib.contracts.event_types import ADJUSTED
 from chalicelib.contracts.inbound.envelopes import Envelope, validated
 from chalicelib.contracts.inbound.expiry import End
 from chalicelib.contracts.inbound.payloads import AdjustmentRequest
-from chalicelib.contracts.values import Id, Merchant, OptionalCorrelationId, Reason, given, whole
+from chalicelib.contracts.values import FactId, Id, Merchant, OptionalCorrelationId, Reason, given, whole
 from chalicelib.domain.errors import Code, CreditsError, Rejected
 from chalicelib.domain.freeze import FreezeMovement, FreezeNote
 from chalicelib.domain.movements import FixedMovement, adjustment_key
@@ -77,7 +77,7 @@ class _Asked(BaseModel):
 
     merchant_id: Merchant
     admin_id: Id
-    adjustment_id: Id
+    adjustment_id: FactId
     correlation_id: OptionalCorrelationId = None
 
 

@@ -44,6 +44,7 @@ class OrderRefunded(RefundEntry, Payload):
     """An order was refunded, in part or in full, or each of a list was; entries inherit what they leave out."""
 
     currency: OptionalCurrency = None
+    order_currency: OptionalCurrency = None
     order_items: list[RefundEntry] | None = None
     refunds: list[RefundEntry] | None = None
 
@@ -80,6 +81,7 @@ class OrderRefunded(RefundEntry, Payload):
                 order_id=order_id,
                 amount=amount,
                 order_total=order_total,
+                order_currency=self.order_currency,
             )
             movements.append(known_by((_refund_key(name, order_id) for name in others), refund))
         return movements

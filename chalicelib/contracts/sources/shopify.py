@@ -178,7 +178,7 @@ def _settled(order: Fields, order_id: str) -> list[Part]:
         named = order_id
         try:
             named = refund_id = number(refund, "id", "Refund")
-            amount = refunded(refund, refund_id)
+            amount = refunded(refund, refund_id, shops=order.word("currency"))
         except Rejected as error:
             found.append(Unused(reason=error.code, field=error.field, reference_id=named))
             continue
@@ -208,7 +208,11 @@ def _refund(fields: Fields, _topic: str, terms: SourceTerms) -> list[Part]:
 
 def _refund_event(refund_id: str, order_id: str, refund: Refunded) -> SourceEvent:
     payload = given(
-        order_id=order_id, refund_id=refund_id, refund_amount=money_text(refund.amount), currency=refund.currency
+        order_id=order_id,
+        refund_id=refund_id,
+        refund_amount=money_text(refund.amount),
+        currency=refund.currency,
+        order_currency=refund.shops,
     )
     return SourceEvent(event_type=ORDER_REFUNDED, payload=payload)
 

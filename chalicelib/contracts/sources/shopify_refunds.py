@@ -38,28 +38,35 @@ REFUND: Final[Shape] = {
     "duties": {"amount_set": _BOTH},
     "refund_shipping_lines": {"subtotal_amount_set": _BOTH},
 }
-_LINES, _ADJUSTMENTS, _DUTIES, _SHIPPING = (
+_Sums = tuple[Decimal, Decimal]
+"""Of the shop's money and of the customer's."""
+_LINES, _ADJUSTMENTS, _DUTIES, _SHIPPING = _PARTS = (
     ("refund_line_items", ("subtotal_set", "total_tax_set")),
     ("order_adjustments", ("amount_set", "tax_amount_set")),
     ("duties", ("amount_set",)),
     ("refund_shipping_lines", ("subtotal_amount_set",)),
 )
+_SUBTOTALS = ("refund_line_items", ("subtotal_set",))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refunded:
     """Money that a refund gave back. `abroad` is the field with the customer's currency, if no amount is in the shop's.
 
-    Then `amount` and `currency` are the customer's, which must not be mixed with the order's total.
+    Then `amount` and `currency` are the customer's, which must not be mixed with the order's total, and `shops` is the
+    shop's currency.
     """
 
     amount: Decimal
     currency: str | None
     abroad: str | None = None
+    shops: str | None = None
 
 
-def refunded(refund: Fields, reference_id: str) -> Refunded | Unused:
+def refunded(refund: Fields, reference_id: str, *, shops: str | None = None) -> Refunded | Unused:
     """Return the money that a refund gave back: 0 for a restock, which has no transactions.
+
+    `shops` is the shop's currency, if it is known from elsewhere.
 
     Raises:
         Rejected: it cannot be read.
@@ -79,7 +86,7 @@ def refunded(refund: Fields, reference_id: str) -> Refunded | Unused:
     total = sum((amount for amount, _, _ in settled), Decimal(0))
     if failed and not total:
         return Unused(reason=UnusedReason.REFUND_FAILED, field=failed, reference_id=reference_id)
-    shops = _shop_currency(refund) or next((code for _, code, _ in settled if code is not None), None)
+    shops = _shop_currency(refund) or shops or next((code for _, code, _ in settled if code is not None), None)
     abroad = next(((code, field) for _, code, field in settled if code not in (None, shops)), None)
     if abroad is None:
         return Refunded(amount=total, currency=shops)
@@ -92,7 +99,7 @@ def refunded(refund: Fields, reference_id: str) -> Refunded | Unused:
     if stated is not None:
         return Refunded(amount=stated, currency=shops)
     paid = sum((amount for amount, code, _ in settled if code == customers), Decimal(0))
-    return Refunded(amount=paid, currency=customers, abroad=field)
+    return Refunded(amount=paid, currency=customers, abroad=field, shops=shops)
 
 
 def _stated(refund: Fields, paid: Decimal, shops: str | None, customers: str | None) -> Decimal | None:
@@ -101,21 +108,26 @@ def _stated(refund: Fields, paid: Decimal, shops: str | None, customers: str | N
     An adjustment is the value of the lines less what was paid back. It is negative for goodwill and for shipping, which
     newer versions also list separately. It may remain from the time when the money was pending.
     """
-    lines, adjustments, duties, shipping = (
-        _sums(refund, part, shops, customers) for part in (_LINES, _ADJUSTMENTS, _DUTIES, _SHIPPING)
-    )
-    worth = lines[0] + duties[0], lines[1] + duties[1]
-    sums = (
-        (worth[0] - adjustments[0], worth[1] - adjustments[1]),
-        worth,
-        (worth[0] + shipping[0], worth[1] + shipping[1]),
-    )
-    return next((of_shop for of_shop, of_customer in sums if of_customer == paid and of_shop > 0), None)
+    lines, adjustments, duties, shipping = (_sums(refund, part, shops, customers) for part in _PARTS)
+    # A line's tax is within its subtotal where prices include taxes.
+    with_tax = _sums(refund, _SUBTOTALS, shops, customers)
+    for worth in (_plus(lines, duties), _plus(with_tax, duties)):
+        shipped = _plus(worth, shipping)
+        for of_shop, of_customer in (_minus(worth, adjustments), worth, shipped, _minus(shipped, adjustments)):
+            if of_customer == paid and of_shop > 0:
+                return of_shop
+    return None
 
 
-def _sums(
-    refund: Fields, part: tuple[str, tuple[str, ...]], shops: str | None, customers: str | None
-) -> tuple[Decimal, Decimal]:
+def _plus(one: _Sums, other: _Sums) -> _Sums:
+    return one[0] + other[0], one[1] + other[1]
+
+
+def _minus(one: _Sums, other: _Sums) -> _Sums:
+    return one[0] - other[0], one[1] - other[1]
+
+
+def _sums(refund: Fields, part: tuple[str, tuple[str, ...]], shops: str | None, customers: str | None) -> _Sums:
     """Return the sums of the shop's and of the customer's money in the entries of a part that state both."""
     name, sets = part
     sums = Decimal(0), Decimal(0)
@@ -138,12 +150,22 @@ def _signed(value: object) -> Decimal | None:
 
 
 def _shop_currency(refund: Fields) -> str | None:
-    for name, (first, _) in (_LINES, _ADJUSTMENTS):
-        for entry in refund.each(name):
-            code = _currency(entry.within(first, _SHOPS), "currency_code")
-            if code is not None:
-                return code
-    return None
+    """Return the first shop's currency that a part of the refund states, None if none does."""
+    codes = (
+        _currency(entry.within(one, _SHOPS), "currency_code")
+        for name, sets in _PARTS
+        # A part that cannot be read states none.
+        for entry in _entries(refund, name)
+        for one in sets
+    )
+    return next((code for code in codes if code is not None), None)
+
+
+def _entries(refund: Fields, name: str) -> list[Fields]:
+    try:
+        return list(refund.each(name))
+    except Rejected:
+        return []
 
 
 def _currency(money_set: Fields, name: str) -> str | None:
