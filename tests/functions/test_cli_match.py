@@ -325,7 +325,18 @@ def test_lines_are_counted_past_cells_with_line_ends() -> None:
         (b"", "no column"),
         (b"\x00\x01", "no column"),
     ],
-    ids=["latin-1", "utf-16", "long", "never closed", "old Mac", "old Mac, quoted", "no id", "two ids", "empty", "binary"],
+    ids=[
+        "latin-1",
+        "utf-16",
+        "long",
+        "never closed",
+        "old Mac",
+        "old Mac, quoted",
+        "no id",
+        "two ids",
+        "empty",
+        "binary",
+    ],
 )
 def test_a_file_that_cannot_be_read_says_where(content: bytes, why: str) -> None:
     with pytest.raises(NotOrdersError, match=why):

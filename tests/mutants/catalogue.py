@@ -1244,7 +1244,7 @@ MUTANTS = (
     ),
     _mutant(
         "counters of a larger account left behind",
-        (DYNAMODB, '"freeze", "counters"),', '"freeze"),'),
+        (DYNAMODB, '"counters", "back_at"),', '"back_at"),'),
         tests="tests/contract/test_ledger_tables.py",
     ),
     _mutant(
