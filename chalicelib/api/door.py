@@ -5,6 +5,7 @@ status needs, including AWS's client. A request to any other route registers all
 """
 
 from functools import cache
+from types import ModuleType
 from typing import Any
 
 from chalice.app import Chalice
@@ -14,7 +15,7 @@ from chalicelib.adapters.dynamodb import status_table as _status_table
 from chalicelib.api import merchants
 from chalicelib.usecases import plugin_status as _plugin_status
 
-__all__ = ["_plugin_status", "_sdk", "_status_table", "application", "register_all", "serve"]
+__all__ = ["_plugin_status", "_sdk", "_status_table", "application", "other_modules", "register_all", "serve"]
 
 application = Chalice(app_name="credits")
 """The application, with the merchants' routes; `register_all` adds all others."""
@@ -24,9 +25,8 @@ application.register_blueprint(merchants.blueprint)
 _PATHS = {path for declared in merchants.routes.declared for path in declared.paths}
 
 
-@cache
-def register_all() -> None:
-    """Register every other route; nothing when called again."""
+def other_modules() -> tuple[ModuleType, ...]:
+    """Return the modules of all routes but the merchants', in the order in which they are registered."""
     from chalicelib.api import (
         admin,
         bulk,
@@ -40,8 +40,14 @@ def register_all() -> None:
         widget,
     )
 
-    for routes in (admin, bulk, links, dead_letters, operations, people, webhooks, documents, console, widget):
-        application.register_blueprint(routes.blueprint)
+    return (admin, bulk, links, dead_letters, operations, people, webhooks, documents, console, widget)
+
+
+@cache
+def register_all() -> None:
+    """Register every other route; nothing when called again."""
+    for module in other_modules():
+        application.register_blueprint(module.blueprint)
 
 
 def serve(event: dict[str, Any], context: Any) -> Any:

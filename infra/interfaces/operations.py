@@ -8,20 +8,9 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
 
-from chalicelib.api import (
-    admin,
-    bulk,
-    console,
-    dead_letters,
-    documents,
-    links,
-    merchants,
-    operations,
-    people,
-    webhooks,
-    widget,
-)
+from chalicelib.api import merchants
 from chalicelib.api.access import ADMIN_SCOPE, OPS_SCOPE, READ_SCOPE, Access
+from chalicelib.api.door import other_modules
 from chalicelib.api.requests import IDEMPOTENCY_KEY_LENGTH_MAX
 from chalicelib.api.routing import Declared
 from chalicelib.contracts.api import answers
@@ -124,21 +113,7 @@ class Route:
 
 
 _DECLARED: Mapping[str, Declared] = {
-    declared.view: declared
-    for module in (
-        admin,
-        console,
-        dead_letters,
-        documents,
-        links,
-        bulk,
-        merchants,
-        operations,
-        people,
-        webhooks,
-        widget,
-    )
-    for declared in module.routes.declared
+    declared.view: declared for module in (merchants, *other_modules()) for declared in module.routes.declared
 }
 
 

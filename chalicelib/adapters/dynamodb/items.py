@@ -54,7 +54,7 @@ def account_item(account: Account) -> Item:
     if account.closure is not None:
         item["closure"] = {"S": texts.closure_text(account.closure)}
         if account.closure.back_at is not None:
-            # An attribute of its own, since older releases read the rest of `closure` as a time.
+            # Not in the text of `closure`: older releases read all of it after its first word as one time.
             item["back_at"] = {"N": str(milliseconds(account.closure.back_at))}
     if account.outdated is not None:
         item["outdated"] = {"S": texts.outdated_text(account.outdated)}

@@ -109,9 +109,9 @@ def _stated(refund: Fields, paid: Decimal, shops: str | None, customers: str | N
     newer versions also list separately. It may remain from the time when the money was pending.
     """
     lines, adjustments, duties, shipping = (_sums(refund, part, shops, customers) for part in _PARTS)
-    # A line's tax is within its subtotal where prices include taxes.
-    with_tax = _sums(refund, _SUBTOTALS, shops, customers)
-    for worth in (_plus(lines, duties), _plus(with_tax, duties)):
+    # Where prices include taxes, a line's subtotal may hold its tax already.
+    subtotals = _sums(refund, _SUBTOTALS, shops, customers)
+    for worth in (_plus(lines, duties), _plus(subtotals, duties)):
         shipped = _plus(worth, shipping)
         for of_shop, of_customer in (_minus(worth, adjustments), worth, shipped, _minus(shipped, adjustments)):
             if of_customer == paid and of_shop > 0:
