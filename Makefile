@@ -2,7 +2,7 @@
 # requirements; nothing but Python 3.11 has to be there.
 
 .DEFAULT_GOAL := help
-.PHONY: help deploy preflight conformance bridge-image run test test-all sweep mutants second-opinion check sources templates bench package fmt clean audit scan
+.PHONY: help deploy preflight conformance bridge-image run unit test test-all sweep mutants second-opinion check sources templates bench package fmt clean audit scan
 
 STAGE ?= dev
 PARTS ?= counted package imports cpu busy limits
@@ -29,6 +29,8 @@ PARALLEL := -n 2 --dist loadgroup
 # xdist takes large groups first, and groups of one test in this order: long ones must not come last, on one worker.
 LONG := tests/stack tests/simulator
 LONGEST_FIRST := $(LONG) $(filter-out $(LONG),$(patsubst %/,%,$(sort $(dir $(wildcard tests/*/test_*.py)))))
+# So many short tests take longer in two processes: each collects all, and reports each to a third one.
+SHORT := tests/laws tests/formats tests/bridge
 # Nothing is compiled ahead, so what Python has compiled once has to be kept, whatever a machine prefers elsewhere.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -38,10 +40,13 @@ help: ## List the targets.
 run: $(STACK_READY) ## Run the whole system on loopback until Ctrl-C (KEEP=on, TRAFFIC=off, REDIS=on, API_PORT, AWS_PORT, NATS_PORT).
 	@exec $(BIN)/python -m infra.local
 
-# So many short tests take longer in two processes: each collects all, and reports each to a third one.
-test: $(COMMAND) ## Run the tests: the unit part first, for a quick answer, then all others but the slow ones.
-	@$(PYTEST) --hypothesis-profile few -m "not slow" tests/unit
-	@$(PYTEST) $(PARALLEL) --durations=10 --durations-min=3 -m "not slow" $(filter-out tests/unit,$(LONGEST_FIRST))
+# No unit test uses a property or a coroutine: these plugins would take a quarter of the time.
+unit: $(COMMAND) ## Run the unit part of the tests, what decides, which takes seconds.
+	@$(PYTEST) -p no:hypothesispytest -p no:anyio tests/unit
+
+test: unit ## Run the tests: the unit part first, for a quick answer, then all others but the slow ones.
+	@$(PYTEST) --hypothesis-profile few -m "not slow" $(SHORT)
+	@$(PYTEST) $(PARALLEL) --durations=10 --durations-min=3 -m "not slow" $(filter-out tests/unit $(SHORT),$(LONGEST_FIRST))
 
 test-all: $(COMMAND) ## Run all tests, the slow ones too.
 	@$(PYTEST) $(PARALLEL) --durations=20 $(LONGEST_FIRST)

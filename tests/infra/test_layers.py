@@ -1,9 +1,10 @@
-"""Imports go one way, the domain rests on nothing but the standard library, and the unit part of the tests is pure."""
+"""Imports go one way, the domain rests on nothing but the standard library, and unit tests know only what decides."""
 
 import ast
 import logging
+import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,16 @@ PURE = [
 
 
 UNIT = sorted((ROOT / "tests/unit").glob("*.py"))
+SHORT = [path for part in ("laws", "formats", "bridge") for path in sorted((ROOT / "tests" / part).glob("*.py"))]
+DECIDING = (
+    "pytest",
+    "chalicelib.domain.",
+    "chalicelib.ports.",
+    "chalicelib.usecases.",
+    "tests.oracles.",
+    "tests.support.",
+)
+"""What a unit test may import beside the standard library."""
 IMPURE = {
     "boto3",
     "cryptography",
@@ -73,9 +84,28 @@ def test_the_domain_imports_only_itself(path: Path) -> None:
     assert all(f"{name}.".startswith("chalicelib.domain.") for name in own)
 
 
-@pytest.mark.parametrize("path", UNIT, ids=lambda path: path.name)
-def test_a_unit_test_starts_no_process_opens_no_socket_and_makes_no_key(path: Path) -> None:
+@pytest.mark.parametrize("path", [*UNIT, *SHORT], ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_a_short_test_starts_no_process_opens_no_socket_and_makes_no_key(path: Path) -> None:
     assert not outside(path)
+
+
+@pytest.mark.parametrize("path", UNIT, ids=lambda path: path.name)
+def test_a_unit_test_imports_only_what_decides(path: Path) -> None:
+    others = {name for name in imported(path) if name.partition(".")[0] not in sys.stdlib_module_names}
+    assert {name for name in others if not f"{name}.".startswith(DECIDING)} == set()
+
+
+def test_what_unit_tests_share_loads_no_library() -> None:
+    program = f"import importlib, sys; list(map(importlib.import_module, {shared(UNIT)})); print(*sys.modules)"
+
+    loaded = subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT, capture_output=True, text=True)
+
+    assert {"pydantic", "botocore", "hypothesis"}.isdisjoint(loaded.stdout.split())
+
+
+def shared(paths: Sequence[Path]) -> list[str]:
+    """Return the helpers that tests import."""
+    return sorted({name for path in paths for name in imported(path) if name.startswith("tests.")})
 
 
 def outside(path: Path) -> set[str]:

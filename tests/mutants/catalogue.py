@@ -118,7 +118,7 @@ MUTANTS = (
             "(found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)",
             "found.astimezone(UTC)",
         ),
-        tests="tests/unit/test_lenient.py",
+        tests="tests/formats/test_lenient.py",
     ),
     _mutant(
         "what is ignored counted at every delivery",
@@ -137,7 +137,7 @@ MUTANTS = (
             "        return _from_platform({**outer, **present}, reading, prefix=prefix)",
             "        return _from_platform({**present, **outer}, reading, prefix=prefix)",
         ),
-        tests="tests/unit/test_lenient.py",
+        tests="tests/formats/test_lenient.py",
     ),
     # The write.
     _mutant(
@@ -291,7 +291,7 @@ MUTANTS = (
             "            if needed:\n                raise Rejected",
             "            if False:\n                raise Rejected",
         ),
-        tests="tests/unit/test_events_poison.py",
+        tests="tests/formats/test_events_poison.py",
     ),
     _mutant(
         "a refund above the charge",
@@ -490,7 +490,7 @@ MUTANTS = (
             "    time = later_than(account.updated_at, now=now)\n    changed = replace(\n        account, low_balance",
             "    time = max(now, account.updated_at)\n    changed = replace(\n        account, low_balance",
         ),
-        tests="tests/unit/test_threshold_change.py",
+        tests="tests/formats/test_threshold_change.py",
     ),
     _mutant(
         "a threshold set without its event", (OVERRIDE, "    return changed, crossed\n", "    return changed, ()\n")
@@ -757,7 +757,7 @@ MUTANTS = (
             'if parking is Parking.STREAM and "code" not in attributes else None',
             "if content else None",
         ),
-        tests="tests/unit/test_letters.py",
+        tests="tests/formats/test_letters.py",
     ),
     _mutant(
         "since when a plugin is off, not kept",
@@ -777,44 +777,44 @@ MUTANTS = (
     _mutant(
         "a plugin switched by an inflow that only pays debt in a grace",
         (GRACE, "    return {GRACE: GraceNote.KEPT_ON} if amount else {}\n", "    return {}\n"),
-        tests="tests/unit/test_grace_laws.py",
+        tests="tests/laws/test_grace_and_levels.py",
     ),
     _mutant(
         "a grace after a grace",
         (GRACE, "starts = anew and terms.given", "starts = terms.given"),
-        tests="tests/unit/test_grace_laws.py",
+        tests="tests/laws/test_grace_and_levels.py",
     ),
     _mutant(
         "a freeze's end that ends a grace",
         (GRACE, "after_time(grace, due_time(transaction))", "after_time(grace, transaction.created_at)"),
-        tests="tests/unit/test_freeze_laws.py",
+        tests="tests/laws/test_freeze.py",
     ),
     _mutant(
         "a fee taken for a period",
         ("chalicelib/contracts/sources/stripe_invoices.py", " in _ITEMS and not", " in () and not"),
-        tests="tests/unit/test_source_stripe.py",
+        tests="tests/formats/test_source_stripe.py",
     ),
     _mutant(
         "a shortfall in a grace that nobody owes",
         (GRACE, "    return {DEBT: shortfall} if shortfall else {}\n", "    return {}\n"),
-        tests="tests/unit/test_grace_laws.py",
+        tests="tests/laws/test_grace_and_levels.py",
     ),
     # Freeze.
     _mutant(
         "a freeze whose end nobody brings",
         (DUE, "    DueKind(ahead=_freeze_ends, due=_freezes),\n", ""),
-        tests="tests/unit/test_freeze.py",
+        tests="tests/formats/test_freeze.py",
     ),
     _mutant(
         "a frozen plugin that its status has on",
         (STATUS_TABLE, "enabled=(left > 0 or running) and not closed and not frozen", "enabled=left > 0 or running"),
         (STATUS_TABLE, "        frozen=frozen,\n", ""),
-        tests="tests/unit/test_freeze.py",
+        tests="tests/formats/test_freeze.py",
     ),
     _mutant(
         "a status cached beyond the end of a freeze",
         (STATUS_TABLE, "    ends += [freeze.until] if frozen and", "    ends += [] if frozen and"),
-        tests="tests/unit/test_freeze.py",
+        tests="tests/formats/test_freeze.py",
     ),
     _mutant(
         "a frozen plugin that movements switch",
@@ -823,12 +823,12 @@ MUTANTS = (
             " if switched(transaction) and FROZEN not in transaction.metadata else",
             " if switched(transaction) else",
         ),
-        tests="tests/unit/test_freeze_laws.py",
+        tests="tests/laws/test_freeze.py",
     ),
     _mutant(
         "an unfreeze under a freeze's key",
         (OUTCOMES, "    return recorded != (movement.note, movement.until)\n", "    return False\n"),
-        tests="tests/unit/test_freeze.py",
+        tests="tests/formats/test_freeze.py",
     ),
     _mutant(
         "an unfreeze declined on an account that another froze",
@@ -1163,7 +1163,7 @@ MUTANTS = (
     _mutant(
         "what never lapses used first",
         (LOTS, "        if taken := min(lot.credits, left):", "        if taken := min(lot.credits, left, 1):"),
-        tests="tests/unit/test_lots_laws.py",
+        tests="tests/laws/test_lots.py",
     ),
     _mutant(
         "a refund that returns to the lot that lapses soonest",
@@ -1172,7 +1172,7 @@ MUTANTS = (
             "    lowest, place, found = held - credits_back, 0, {}",
             "    held, lowest, place, found = credits_back, 0, 0, {}",
         ),
-        tests="tests/unit/test_lots_laws.py",
+        tests="tests/laws/test_lots.py",
     ),
     _mutant(
         "a lot too many lost",
@@ -1199,7 +1199,7 @@ MUTANTS = (
     _mutant(
         "a lapse a millisecond late",
         (DUE, "        if lot.expires_at <= until:\n", "        if lot.expires_at < until:\n"),
-        tests="tests/unit/test_lots_laws.py",
+        tests="tests/laws/test_lots.py",
     ),
     _mutant(
         "writers bring nothing",

@@ -1,76 +1,19 @@
 """Levels: each crossing once and both ways, and levels in days that are stable (contract, section 16, "Levels")."""
 
-from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from datetime import datetime, timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from chalicelib.domain.alerts import (
-    Alerts,
-    LevelCrossed,
-    Supply,
-    after_change,
-    after_movement,
-    after_time,
-    crossed_from,
-    crossed_text,
-)
-from chalicelib.domain.ids import Instant, instant
-from chalicelib.domain.movements import OPENS, Kind
-from chalicelib.domain.orders import Direction
-from chalicelib.domain.runway import Use, use_after
-from chalicelib.domain.terms import LEVELS_MAX, Level, Levels, Unit, checked
+from chalicelib.domain.alerts import after_change
+from chalicelib.domain.ids import instant
+from chalicelib.domain.movements import Kind
+from chalicelib.domain.terms import Level, Levels, Unit, checked
+from tests.support.shops_with_levels import START, WEEK, Shop, opened, sells
 
-START = datetime(2026, 11, 2, tzinfo=UTC)  # A Monday.
-TEN, HALF, WEEK = (
+TEN, HALF = (
     Level(name="ten", at=10, unit=Unit.CREDITS),
     Level(name="half", at=50, unit=Unit.PERCENT),
-    Level(name="week", at=7, unit=Unit.DAYS),
 )
-POLICY = {"policy": "DECREASE order 1"}
-
-
-class Shop:
-    """An account's balance, use and alerts, through transactions and time."""
-
-    def __init__(self, *fleet: Level) -> None:
-        self.fleet: Levels = fleet
-        self.alerts: Alerts | None = None
-        self.balance = 0
-        self.use: Use | None = None
-        self.last: Instant | None = None
-        self.crossed: list[LevelCrossed] = []
-
-    def move(self, days: float, kind: Kind, credits_moved: int) -> tuple[str, ...]:
-        at = instant(START + timedelta(days=days))
-        sign = 1 if kind.direction is Direction.INCREASE else -1
-        self.balance = max(0, self.balance + sign * credits_moved)
-        self.use = use_after(self.use, kind, credits_moved, POLICY, last=self.last, at=at)
-        self.last = at
-        self.alerts, crossed = after_movement(self.alerts, self.fleet, kind, self.supply(at))
-        return self._note(crossed)
-
-    def wait(self) -> tuple[str, ...]:
-        """Bring what is due of the levels: at the very instant that they name."""
-        assert self.alerts is not None
-        assert self.alerts.look_at is not None
-        self.alerts, crossed = after_time(self.alerts, self.supply(self.alerts.look_at))
-        return self._note(crossed)
-
-    def supply(self, now: Instant) -> Supply:
-        return Supply(balance=self.balance, use=self.use, last=self.last, now=now)
-
-    def _note(self, crossed: tuple[LevelCrossed, ...]) -> tuple[str, ...]:
-        self.crossed += crossed
-        return tuple(map(str, crossed))
-
-
-def opened(balance: int, *fleet: Level) -> Shop:
-    shop = Shop(*fleet)
-    shop.move(0, Kind.TRIAL, balance)
-    return shop
 
 
 def test_a_level_in_credits_is_crossed_both_ways_once() -> None:
@@ -108,13 +51,6 @@ def test_opening_an_account_crosses_nothing() -> None:
     assert shop.move(1, Kind.PAYMENT, 6) == ("+ten:10c",)
 
 
-def sells(shop: Shop, since: float, until: float, *, each_day: int, hours: float = 24) -> None:
-    """Sell steadily, in the first hours of each day."""
-    for day in range(int(since), int(until)):
-        for number in range(each_day):
-            shop.move(day + hours / 24 * number / each_day, Kind.ORDER_USED, 1)
-
-
 def test_a_level_in_days_is_crossed_by_the_order_that_leaves_no_more() -> None:
     shop = opened(200, WEEK)
 
@@ -130,21 +66,6 @@ def test_a_level_in_days_is_crossed_when_the_runway_is_first_known() -> None:
     assert shop.alerts is not None
     assert shop.alerts.look_at == instant(START + timedelta(days=3))
     assert shop.wait() == ("-week:7d",)
-
-
-@pytest.mark.parametrize("each_day", [2, 10, 40])
-@pytest.mark.parametrize("hours", [1, 8, 24])
-def test_nights_and_weekends_lift_no_level(each_day: int, hours: float) -> None:
-    shop = opened(each_day * 40, WEEK)
-
-    for week in range(8):
-        sells(shop, 7 * week, 7 * week + 5, each_day=each_day, hours=hours)
-        # Whatever falls due until Monday morning falls due.
-        monday = instant(START + timedelta(days=7 * week + 7))
-        while shop.alerts and shop.alerts.look_at and shop.alerts.look_at < monday:
-            shop.wait()
-
-    assert [str(one) for one in shop.crossed] == ["-week:7d"]
 
 
 def test_a_payment_lifts_a_level_in_days_by_a_quarter_more() -> None:
@@ -217,63 +138,6 @@ def test_workers_of_two_settings_change_an_account_once() -> None:
             shop.move(0.001, Kind.ORDER_USED, 0)
 
     assert [str(one) for one in shop.crossed] == ["-twenty:20c"]
-
-
-levels = st.lists(
-    st.builds(Level, name=st.sampled_from("abcdefg"), at=st.integers(1, 60), unit=st.sampled_from(Unit)),
-    min_size=1,
-    max_size=LEVELS_MAX,
-    unique_by=lambda level: level.name,
-).map(tuple)
-# Enough orders for a runway, and gaps in which time alone crosses a level in days.
-steps = st.lists(
-    st.tuples(
-        st.floats(0.001, 1) | st.sampled_from([0.5, 4.0, 40.0]),
-        st.sampled_from([Kind.ORDER_USED, Kind.ORDER_USED, Kind.PAYMENT])
-        | st.sampled_from(sorted(set(Kind) - OPENS, key=str)),
-        st.integers(0, 60),
-    ),
-    min_size=15,
-    max_size=60,
-)
-
-
-@given(levels, steps)
-def test_each_crossing_is_told_once_and_both_ways_alternate(
-    fleet: Levels, history: list[tuple[float, Kind, int]]
-) -> None:
-    shop = opened(100, *fleet)
-    start = {one.level.name for one in shop.alerts.watched if one.below} if shop.alerts else set()
-    told: dict[str, list[bool]] = {level.name: [True] if level.name in start else [] for level in fleet}
-    days = 0.0
-    for gap, kind, moved in history:
-        days += gap
-        before = len(shop.crossed)
-        look_at = shop.alerts.look_at if shop.alerts else None
-        if look_at is not None and look_at <= instant(START + timedelta(days=days)):
-            shop.wait()
-        shop.move(days, kind, moved)
-        for one in shop.crossed[before:]:
-            told[one.level.name].append(one.down)
-
-    for ways in told.values():
-        assert not ways or ways[0]
-        assert all(first is not second for first, second in pairwise(ways))
-    below = {one.level.name for one in shop.alerts.watched if one.below} if shop.alerts else set()
-    assert below == {name for name, ways in told.items() if ways and ways[-1]}
-
-
-@given(
-    st.lists(
-        st.builds(
-            LevelCrossed,
-            level=st.builds(Level, name=st.just("a-b_1"), at=st.integers(0, 10**9), unit=st.sampled_from(Unit)),
-            down=st.booleans(),
-        )
-    )
-)
-def test_crossings_come_back_from_a_transactions_metadata(crossed: list[LevelCrossed]) -> None:
-    assert crossed_from(crossed_text(crossed)) == tuple(crossed)
 
 
 @pytest.mark.parametrize(

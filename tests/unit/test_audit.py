@@ -5,8 +5,6 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from chalicelib.domain.audit import audit, compared, plausible, rebuilt
 from chalicelib.domain.due import post_due
@@ -19,40 +17,9 @@ from chalicelib.domain.override import change_threshold
 from chalicelib.domain.terms import GraceTerms, TimeTerms
 from chalicelib.domain.transactions import Total, Transaction, transaction_hash
 from chalicelib.domain.walk import Walk
-from tests.support.builders import (
-    LATER,
-    NOON,
-    SHOP,
-    TEN_EARNED,
-    TEN_PER_ITEM,
-    adjustment,
-    order,
-    payment,
-    refund_of,
-    trial,
-)
+from tests.support.books import book
+from tests.support.builders import LATER, NOON, SHOP, TEN_PER_ITEM, order, payment, refund_of, trial
 from tests.support.fakes import FakeLedger, settle
-from tests.support.histories import images
-
-Book = tuple[Account, list[Transaction], tuple[Crossing, ...]]
-
-
-def book(threshold: int = 20) -> Book:
-    """Return an account of every kind of transaction, what it carries, and its transactions, by the code itself."""
-    ledger = FakeLedger()
-    first = [trial(50), order("1"), order("2", policy=TEN_PER_ITEM, lines=3, total="30.00"), payment("p1", 5)]
-    more = [
-        refund_of("2", "a", amount="10.00"),
-        order("3", policy=TEN_EARNED),
-        refund_of("3"),
-        refund_of("2", "b", amount="5.00", order_total="30.00"),
-        adjustment("a1", -30),
-        refund_of("2", "c"),
-        order("4", policy=TEN_PER_ITEM, lines=9),
-    ]
-    for movement in first + more:
-        settle(ledger, [movement], now=NOON, default_threshold=threshold)
-    return ledger.accounts[SHOP], ledger.history(SHOP), ledger.commits[-1].crossings
 
 
 def found(
@@ -82,16 +49,6 @@ def test_a_ledger_as_it_was_written_has_no_finding() -> None:
     assert crossings
     assert audit(SHOP, account, transactions, crossings=crossings) == ()
     assert plausible(account)
-
-
-def test_a_thousand_mixed_movements_of_many_merchants_have_no_finding() -> None:
-    written, ledger = images(1_000, 12, seed=4)
-
-    carried = {commit.merchant_id: commit.crossings for commit in ledger.commits}
-    assert len(written) > 300
-    for merchant_id, account in ledger.accounts.items():
-        assert audit(merchant_id, account, ledger.history(merchant_id), crossings=carried[merchant_id]) == ()
-        assert plausible(account)
 
 
 RECORD_CHANGES: dict[str, Callable[[Transaction], Transaction]] = {
@@ -448,13 +405,3 @@ def test_a_rebuilt_account_has_a_version_that_no_write_has_had() -> None:
     later = Instant("2025-06-01T12:00:10.000Z")
     assert version(None, later) > version(None, NOON) + 5_000
     assert version(replace(account, version=10**13), NOON) == 10**13 + 1
-
-
-@given(places=st.sets(st.integers(0, 10), min_size=1), seed=st.integers(0, 3))
-def test_whatever_is_removed_is_found(places: set[int], seed: int) -> None:
-    account, transactions, crossings = book()
-    left = [transaction for place, transaction in enumerate(transactions) if place not in places]
-
-    findings = audit(SHOP, account, left, crossings=crossings)
-    assert findings
-    assert {finding.kind for finding in findings} == {Drift.TRANSACTION_MISSING}

@@ -1,25 +1,17 @@
 """Edited orders: the end is the charge of the newest version, whatever came when (contract, section 12)."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
-from itertools import pairwise
-from random import Random
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from chalicelib.domain.audit import audit
 from chalicelib.domain.errors import Code, Rejected, RetryLater
 from chalicelib.domain.findings import Drift
-from chalicelib.domain.ids import Instant, transaction_id
 from chalicelib.domain.ledger import Commit
 from chalicelib.domain.movements import Kind, Movement, OrderMovement, edit_key, order_key
 from chalicelib.domain.orders import Edits, Policy, Tally
 from chalicelib.domain.outcomes import Duplicate, Posted
 from chalicelib.domain.tallies import Tallies
-from chalicelib.domain.transactions import Transaction
 from chalicelib.usecases.posting import Posting
 from tests.support.builders import (
     EARNED_TENTH,
@@ -31,40 +23,14 @@ from tests.support.builders import (
     order,
     payment,
     refund_of,
-    trial,
 )
 from tests.support.calls import FakeCall
-from tests.support.examples import examples
+from tests.support.edited_orders import at, findings, ledger, stored_order, version
 from tests.support.fakes import FakeLedger, settle
-
-
-def at(hour: int) -> Instant:
-    return Instant(f"2026-11-01T{hour:02}:00:00.000Z")
-
-
-def version(hour: int, total: str, *, policy: Policy = TENTH_OF_TOTAL, updated: bool = False) -> OrderMovement:
-    return order("1", policy=policy, total=total, at=at(hour), updated=updated)
-
-
-def ledger(*batches: Sequence[Movement], opening: int = 100) -> FakeLedger:
-    store = FakeLedger()
-    settle(store, [trial(opening)], now=NOON)
-    for batch in batches:
-        settle(store, batch, now=NOON)
-    return store
 
 
 def transactions(store: FakeLedger) -> list[tuple[str, int]]:
     return [(transaction.kind.transaction_type, transaction.amount) for transaction in store.history(SHOP)]
-
-
-def stored_order(store: FakeLedger) -> Transaction:
-    return store.transactions[transaction_id(SHOP, order_key("1"))]
-
-
-def findings(store: FakeLedger) -> list[Drift]:
-    carried = [commit.crossings for commit in store.commits if commit.writes_account][-1]
-    return [finding.kind for finding in audit(SHOP, store.accounts[SHOP], store.history(SHOP), crossings=carried)]
 
 
 def test_newer_versions_post_their_differences_and_an_older_one_is_a_duplicate() -> None:
@@ -368,43 +334,3 @@ def test_a_version_whose_edit_is_gone_is_not_kept_and_one_that_moved_nothing_is(
         tallies = Tallies(SHOP)
         list(tallies.take(replace(noted, tally=tally)))
         assert [change.after for change in tallies.corrections()] == ([] if kept else [Tally()])
-
-
-VERSIONS = [version(hour, total) for hour, total in enumerate(("100", "40", "0", "155", "96", "149", "1000"), start=1)]
-REFUNDS = [refund_of("1", f"r{number}", amount="30") for number in range(3)] + [refund_of("1", "all")]
-
-
-@settings(max_examples=examples(150), deadline=None, derandomize=True, database=None)
-@given(
-    st.lists(st.sampled_from(VERSIONS), min_size=1, max_size=7),
-    st.just([]) | st.lists(st.sampled_from(REFUNDS), max_size=4),
-    st.lists(st.integers(0, 20), max_size=5).map(sorted),
-    st.integers(0, 200) | st.just(200),
-    st.booleans(),
-    st.randoms(use_true_random=False),
-)
-def test_in_any_order_the_end_is_the_charge_of_the_newest_version(
-    versions: list[OrderMovement], refunds: list[Movement], cuts: list[int], opening: int, earns: bool, random: Random
-) -> None:
-    policy = EARNED_TENTH if earns else TENTH_OF_TOTAL
-    movements: list[Movement] = [*(replace(one, policy=policy) for one in versions), *refunds] * 2
-    random.shuffle(movements)
-    ends = [0, *(cut for cut in cuts if cut < len(movements)), len(movements)]
-    batches = [movements[start:end] for start, end in pairwise(ends) if movements[start:end]]
-    store = ledger(*batches, movements, opening=opening)
-
-    paid = stored_order(store)
-    newest = max(versions, key=lambda one: one.updated_at or "")
-    seen = paid.tally.edits if paid.tally and paid.tally.edits else None
-    charged = seen.charged if seen else paid.requested
-    assert newest.total is not None
-    assert charged == int(newest.total.quantize(Decimal(1)) // 10 + (newest.total % 10 >= 5))
-    taken = abs(paid.amount) + (seen.taken if seen else 0)
-    refunded = paid.tally.credits if paid.tally else 0
-    assert 0 <= refunded <= taken
-    assert taken <= max(charged, refunded)
-    if opening == 200 and not refunds:
-        assert taken == charged
-    assert findings(store) == []
-    again = settle(store, movements, now=NOON)
-    assert all(isinstance(outcome, Duplicate) for outcome in again)

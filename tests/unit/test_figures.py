@@ -1,34 +1,16 @@
 """The laws of the fleet's figures: whatever the stream does to its transactions, the sums equal a recount."""
 
 from dataclasses import replace
-from functools import cache
-from random import Random
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from chalicelib.domain.figures import BUCKETS, Figures, bucket, change, contribution, newest, recount, total
+from chalicelib.domain.figures import BUCKETS, Figures, bucket, change, contribution, newest
 from chalicelib.domain.ids import Instant
 from chalicelib.domain.ledger import Account
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.plugin_status import Closure
 from chalicelib.domain.transactions import Total
-from chalicelib.usecases.counting import count
 from tests.support.builders import account_of, merchant
-from tests.support.calls import FakeCall
-from tests.support.examples import examples
-from tests.support.fake_figures import FakeFigures
-from tests.support.histories import images
-
-MOVEMENTS, MERCHANTS = 220, 9
-
-
-@cache
-def history() -> tuple[list[Account], Figures]:
-    """Return the images of some accounts in the order of their writes, and what a recount of the end says."""
-    written, ledger = images(MOVEMENTS, MERCHANTS, seed=3)
-    return written, recount(ledger.accounts.values())
 
 
 def some(balance: int, *, name: str = "shop", version: int = 5) -> Account:
@@ -87,43 +69,6 @@ def test_a_difference_may_take_a_kind_away_again() -> None:
 
 def test_every_bucket_has_merchants() -> None:
     assert {bucket(merchant(f"shop {number}")) for number in range(200)} == set(range(BUCKETS))
-
-
-@given(st.lists(st.sampled_from(range(4)), max_size=8))
-def test_a_sum_does_not_depend_on_how_it_is_split(cuts: list[int]) -> None:
-    parts = [contribution(image).figures for image in history()[0][:30]]
-    groups: dict[int, list[Figures]] = {}
-    for place, part in enumerate(parts):
-        groups.setdefault(cuts[place % len(cuts)] if cuts else 0, []).append(part)
-
-    assert total(total(group) for group in groups.values()) == total(parts)
-
-
-@settings(max_examples=examples(60), deadline=None)
-@given(seed=st.integers(0, 2**32), repeats=st.integers(1, 3), size=st.integers(1, 120))
-def test_any_order_any_repetition_and_any_split_of_the_records_give_the_recount(
-    seed: int, repeats: int, size: int
-) -> None:
-    written, recounted = history()
-    transactions = written * repeats
-    Random(seed).shuffle(transactions)  # noqa: S311 - hypothesis chose the seed
-    store = FakeFigures()
-
-    for start in range(0, len(transactions), size):
-        assert count(store, transactions[start : start + size], time=FakeCall().time) == set()
-
-    assert store.fleet() == recounted
-
-
-@settings(max_examples=examples(40), deadline=None)
-@given(seed=st.integers(0, 2**32))
-def test_after_any_batch_the_figures_are_those_of_the_newest_images_seen(seed: int) -> None:
-    random, store = Random(seed), FakeFigures()  # noqa: S311 - hypothesis chose the seed
-    transactions = random.sample(history()[0], 40)
-
-    for seen in range(10, 41, 10):
-        count(store, transactions[seen - 10 : seen], time=FakeCall().time)
-        assert store.fleet() == recount(newest(transactions[:seen]).values())
 
 
 def test_a_closed_account_with_credits_is_off_and_not_at_zero() -> None:

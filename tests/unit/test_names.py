@@ -14,17 +14,7 @@ from chalicelib.domain.movements import Movement
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
 from chalicelib.ports import Committed, Refused
 from chalicelib.usecases.posting import Posting
-from tests.support.builders import (
-    NOON,
-    SHOP,
-    adjustment,
-    known_as,
-    order,
-    payment,
-    refund_of,
-    renewal,
-    trial,
-)
+from tests.support.builders import NOON, SHOP, adjustment, known_as, order, payment, refund_of, renewal, trial
 from tests.support.calls import FakeCall
 from tests.support.fakes import FakeLedger, settle
 

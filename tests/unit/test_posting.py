@@ -1,60 +1,22 @@
 """What becomes of a batch of messages: one write a merchant, an outcome for every movement, few requests."""
 
-from collections.abc import Sequence
 from threading import Barrier
 
 import pytest
 
 from chalicelib.domain.errors import Code, Rejected, RetryLater
 from chalicelib.domain.fold import ITEMS_MAX
-from chalicelib.domain.ids import MerchantId, TransactionId
+from chalicelib.domain.ids import TransactionId
 from chalicelib.domain.ledger import Commit
 from chalicelib.domain.movements import Movement
-from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
+from chalicelib.domain.outcomes import Duplicate, Posted
 from chalicelib.usecases import posting as module
-from chalicelib.usecases.posting import Posting
-from tests.oracles.published_chain import broken_links
 from tests.support.builders import SHOP, TENTH_OF_TOTAL, adjustment, merchant, order, payment, refund_of, trial
 from tests.support.calls import FakeCall
 from tests.support.fakes import FakeLedger
+from tests.support.posting import codes, ledger_with, post, posting_on, recount
 
 OTHER = merchant("other")
-
-
-def posting_on(ledger: FakeLedger) -> Posting:
-    """Return the posting of a new container."""
-    return Posting(ledger, default_threshold=20)
-
-
-def post(posting: Posting, *requests: Sequence[Movement]) -> list[list[Outcome]]:
-    return posting.post(requests, time=FakeCall().time)
-
-
-def ledger_with(*movements: Movement) -> FakeLedger:
-    """Return a ledger that holds the movements, and has counted no request yet."""
-    ledger = FakeLedger()
-    outcomes = post(posting_on(ledger), *([movement] for movement in movements))
-    assert all(isinstance(outcome, Posted) for [outcome] in outcomes), outcomes
-    ledger.commits.clear()
-    ledger.reads.clear()
-    ledger.tried = 0
-    return ledger
-
-
-def codes(outcomes: Sequence[Outcome]) -> list[str]:
-    """Return each outcome in a word: what kind it is, or why not."""
-    return [
-        outcome.code if isinstance(outcome, Rejected | RetryLater) else type(outcome).__name__.lower()
-        for outcome in outcomes
-    ]
-
-
-def recount(ledger: FakeLedger, merchant_id: MerchantId = SHOP) -> int:
-    """Return the balance as the transactions alone give it, once their chain has been walked."""
-    history = ledger.history(merchant_id)
-    assert broken_links(history) == []
-    assert ledger.accounts[merchant_id].sequence == len(history)
-    return sum(transaction.amount for transaction in history)
 
 
 def test_all_messages_of_a_merchant_are_one_write() -> None:

@@ -8,7 +8,7 @@ from chalicelib.domain.movements import Movement
 from chalicelib.usecases.overriding import set_threshold
 from tests.support.builders import SHOP, adjustment, known_as, merchant, order, payment, refund_of, trial
 from tests.support.calls import FakeCall
-from tests.unit.test_posting import codes, ledger_with, post, posting_on, recount
+from tests.support.posting import codes, ledger_with, post, posting_on, recount
 
 OTHER = merchant("other")
 

@@ -11,7 +11,7 @@ from chalicelib.domain.ledger import Commit
 from chalicelib.domain.movements import Movement
 from tests.support.builders import SHOP, order, payment, refund_of, trial
 from tests.support.fakes import FakeLedger
-from tests.unit.test_posting import codes, ledger_with, post, posting_on, recount
+from tests.support.posting import codes, ledger_with, post, posting_on, recount
 
 POISON: list[Movement] = [refund_of("O", "1", amount="5"), refund_of("P", "3", amount="9")]
 """The first is of an order without any total, the second could be applied."""

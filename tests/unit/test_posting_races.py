@@ -1,38 +1,23 @@
 """Posting among other writers and with a store that fails: each movement once, and every outcome true."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from chalicelib.domain.errors import Code, Rejected, RetryLater
+from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.ledger import Commit
 from chalicelib.domain.movements import Movement
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
 from chalicelib.ports import Committed, Refused
-from chalicelib.usecases.posting import ATTEMPTS_MAX, MARGIN_SECONDS, Posting
-from tests.oracles.published_chain import broken_links
+from chalicelib.usecases.posting import ATTEMPTS_MAX, MARGIN_SECONDS
 from tests.support.builders import NOON, SHOP, adjustment, merchant, order, payment, refund_of, trial
 from tests.support.calls import FakeCall
 from tests.support.fakes import FakeLedger, settle
+from tests.support.posting import LOST, codes, contended, ledger_with, posting_on, recount
 
 OTHER = merchant("other")
-LOST = RetryLater(Code.UNAVAILABLE, "the ledger did not answer")
 
 Deed = Callable[[Commit], Committed | Refused | None]
-
-
-def ledger_with(*movements: Movement) -> FakeLedger:
-    ledger = FakeLedger()
-    for movement in movements:
-        assert isinstance(settle(ledger, [movement], now=NOON)[0], Posted)
-    ledger.tried = 0
-    return ledger
-
-
-def posting_on(ledger: FakeLedger) -> Posting:
-    return Posting(ledger, default_threshold=20)
 
 
 def post(ledger: FakeLedger, *movements: Movement, call: FakeCall | None = None) -> list[Outcome]:
@@ -49,29 +34,8 @@ def another_writes(ledger: FakeLedger, *movements: Movement) -> Deed:
     return win
 
 
-def contended(commit: Commit) -> Refused:
-    return Refused(account=commit.before, contended=True)
-
-
 def fails(_commit: Commit) -> None:
     raise ValueError("a bug")
-
-
-def codes(outcomes: Sequence[Outcome]) -> list[str]:
-    return [
-        outcome.code if isinstance(outcome, Rejected | RetryLater) else type(outcome).__name__.lower()
-        for outcome in outcomes
-    ]
-
-
-def recount(ledger: FakeLedger) -> int:
-    """Return the balance as the transactions alone give it, which must be the account's."""
-    history = ledger.history(SHOP)
-    balance = sum(transaction.amount for transaction in history)
-    assert broken_links(history) == []
-    assert ledger.accounts[SHOP].balance == balance
-    assert ledger.accounts[SHOP].sequence == len(history)
-    return balance
 
 
 def test_a_lost_race_is_decided_again_on_what_stands_now() -> None:
@@ -357,49 +321,3 @@ def test_no_write_is_started_where_no_time_is_left_for_its_answer() -> None:
 
     assert isinstance(outcomes[0], RetryLater)
     assert ledger.tried == 0
-
-
-faults = st.lists(st.sampled_from(["none", "lost before", "lost after", "contended", "rival", "same"]), max_size=12)
-orders = st.lists(st.integers(1, 6), min_size=1, max_size=8)
-
-
-@settings(deadline=None)  # A busy machine is no fault of posting.
-@given(faults, st.lists(orders, min_size=1, max_size=3))
-def test_whatever_happens_each_fact_is_recorded_once_and_posted_is_said_once(
-    plan: list[str], messages: list[list[int]]
-) -> None:
-    ledger = ledger_with(trial(1000))
-    rivals = iter(range(1000))
-
-    def rival(_commit: Commit) -> None:
-        settle(ledger, [payment(f"rival {next(rivals)}", 1)], now=NOON)
-
-    def same(commit: Commit) -> None:
-        settle(ledger, [order(commit.transactions[0].reference_id)], now=NOON)
-
-    def lose(_commit: Commit) -> None:
-        raise LOST
-
-    deeds = {"none": None, "lost before": lose, "contended": contended, "rival": rival, "same": same}
-    for fault in plan:
-        if fault == "lost after":
-            ledger.after_effect.append(lose)
-        else:
-            # A rival's own write comes in between, and is left in peace.
-            ledger.before_effect.extend([deeds[fault], *([None] if fault in ("rival", "same") else [])])
-    posting = posting_on(ledger)
-
-    outcomes = posting.post([[order(str(number)) for number in numbers] for numbers in messages], time=FakeCall().time)
-
-    recount(ledger)
-    wanted = {str(number) for numbers in messages for number in numbers}
-    orders_recorded = [transaction.reference_id for transaction in ledger.history(SHOP) if transaction.kind.is_order]
-    assert sorted(orders_recorded) == sorted(wanted)
-    ours = [
-        outcome.transaction.reference_id
-        for of_message in outcomes
-        for outcome in of_message
-        if isinstance(outcome, Posted)
-    ]
-    assert len(ours) == len(set(ours))
-    assert set(codes([outcome for of_message in outcomes for outcome in of_message])) <= {"posted", "duplicate"}

@@ -2,11 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from random import Random
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from chalicelib.domain.audit import audit
 from chalicelib.domain.errors import Code, Rejected, RetryLater
@@ -15,13 +12,12 @@ from chalicelib.domain.fold import ITEMS_MAX
 from chalicelib.domain.ledger import CrossingType
 from chalicelib.domain.movements import Kind, Movement
 from chalicelib.domain.orders import Direction
-from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
+from chalicelib.domain.outcomes import Outcome
 from chalicelib.domain.reversals import PaymentTally
 from chalicelib.domain.transactions import Transaction, transaction_hash
 from chalicelib.usecases.posting import Posting
 from tests.support.builders import (
     LATER,
-    NOON,
     SHOP,
     adjustment,
     dispute,
@@ -35,15 +31,8 @@ from tests.support.builders import (
     trial,
 )
 from tests.support.calls import FakeCall
-from tests.support.examples import repeatable
+from tests.support.debts import ledger, sound
 from tests.support.fakes import FakeLedger, decide, settle
-
-FEW = repeatable(60)
-
-
-def ledger(*batches: Sequence[Movement]) -> tuple[FakeLedger, list[Outcome]]:
-    store = FakeLedger()
-    return store, [outcome for batch in batches for outcome in settle(store, batch, now=NOON)]
 
 
 def amounts(store: FakeLedger) -> list[tuple[str, int]]:
@@ -52,19 +41,6 @@ def amounts(store: FakeLedger) -> list[tuple[str, int]]:
 
 def words(outcomes: Sequence[Outcome]) -> list[str]:
     return [one.code if isinstance(one, Rejected | RetryLater) else type(one).__name__ for one in outcomes]
-
-
-def sound(store: FakeLedger) -> None:
-    """Check that the ledger proves itself, debt and tallies of payments among it."""
-    account, transactions = store.accounts[SHOP], store.history(SHOP)
-    assert audit(SHOP, account, transactions, crossings=store.commits[-1].crossings) == ()
-    owed = sum(
-        int(transaction.metadata.get("debt", 0)) for transaction in transactions if transaction.kind is Kind.REVERSAL
-    )
-    assert account.debt == owed - sum(
-        abs(transaction.amount) for transaction in transactions if transaction.kind is Kind.DEBT_REPAID
-    )
-    assert not (account.debt and account.balance)
 
 
 def test_a_refunded_payment_takes_its_credits_back_once() -> None:
@@ -309,87 +285,6 @@ def test_a_write_has_room_for_the_name_under_which_a_dispute_was_won() -> None:
     assert ITEMS_MAX - 3 < max(items) <= ITEMS_MAX
     assert store.accounts[SHOP].balance == 41
     sound(store)
-
-
-BACK: list[Movement] = [
-    payment("p1", 30),
-    payment("p2", 7),
-    reversal("p1", "r1", credits_back=4),
-    reversal("p1", "r2", amount="3.33", payment_total="9.99"),
-    reversal("p1", refunded="3.33", payment_total="9.99"),
-    reversal("p1", refunded="7.01", payment_total="9.99"),
-    dispute("p1", "d1"),
-    dispute("p1", "d2"),
-    dispute_won("p1", "d1"),
-    dispute_won("p1", "d2"),
-    reversal("p2", "r3", credits_back=7),
-    reversal("p2", refunded="1", payment_total="3"),
-    reversal("p2", refunded="2", payment_total="3"),
-    dispute("p2", "d3"),
-    dispute_won("p2", "d3"),
-]
-SPENT: list[Movement] = [
-    adjustment("down", -20),
-    adjustment("up", 9),
-    order("one"),
-    refund_of("one"),
-    renewal("2025-07", 11),
-    reversal("p1", "r9", credits_back=9, owed=False),
-    dispute("p2", "d9", owed=False),
-    dispute_won("p2", "d9"),
-]
-
-
-@given(st.lists(st.sampled_from(BACK), max_size=20), st.randoms(use_true_random=False))
-@FEW
-def test_in_any_order_and_however_often_balance_less_debt_ends_the_same(
-    movements: list[Movement], random: Random
-) -> None:
-    distinct = list({movement.key: movement for movement in movements}.values())
-    one, _ = ledger([trial(3)], distinct, distinct)
-    shuffled = [*movements, *distinct]
-    random.shuffle(shuffled)
-    other, _ = ledger([trial(3)], *([movement] for movement in shuffled), distinct, distinct)
-    ends = [(store.accounts[SHOP].balance - store.accounts[SHOP].debt) for store in (one, other)]
-    assert ends[0] == ends[1]
-    sound(one)
-    sound(other)
-
-
-@given(st.lists(st.sampled_from([*BACK, *SPENT]), max_size=30), st.integers(0, 40))
-@FEW
-def test_never_more_goes_back_than_was_given_and_debt_is_accounted_for(movements: list[Movement], opening: int) -> None:
-    store, _ = ledger([trial(opening)], *([movement] for movement in movements), movements)
-    sound(store)
-    transactions = store.history(SHOP)
-    for paid in transactions:
-        if paid.kind is Kind.PAYMENT:
-            of_it = [one for one in transactions if one.metadata.get("payment_id") == paid.reference_id]
-            back = sum(one.requested for one in of_it if one.kind is Kind.REVERSAL)
-            returned = sum(one.amount for one in of_it if one.kind is Kind.REVERSAL_RETURNED)
-            assert 0 <= back - returned <= paid.amount or not all(one.shortfall == 0 for one in of_it)
-            tally = paid.tally or PaymentTally()
-            assert 0 <= tally.credits <= paid.amount
-            got = sum(abs(one.amount) + int(one.metadata.get("debt", 0)) for one in of_it if one.kind is Kind.REVERSAL)
-            assert 0 <= got - returned <= paid.amount
-
-
-@given(st.lists(st.sampled_from([*BACK, *SPENT]), max_size=24))
-@FEW
-def test_one_by_one_and_all_together_end_alike_and_redelivery_changes_nothing(movements: list[Movement]) -> None:
-    together, outcomes = ledger([trial(5), *movements])
-    places = {transaction.transaction_id: transaction.sequence for transaction in together.history(SHOP)}
-    arranged = sorted(
-        (one for one, outcome in zip(movements, outcomes[1:], strict=True) if isinstance(outcome, Posted)),
-        key=lambda movement: places[movement.transaction_id],
-    )
-    single, _ = ledger([trial(5)], *([movement] for movement in arranged))
-    assert single.history(SHOP) == together.history(SHOP)
-    assert single.crossings(SHOP) == together.crossings(SHOP)
-    known = (dict(together.accounts), dict(together.transactions))
-    again = settle(together, arranged, now=LATER)
-    assert all(isinstance(outcome, Duplicate) for outcome in again)
-    assert (together.accounts, together.transactions) == known
 
 
 def resealed(transaction: Transaction, **changed: object) -> Transaction:

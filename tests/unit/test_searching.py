@@ -1,15 +1,10 @@
 """How texts are compared in a search, and under which names labels are listed (contract, "Merchants")."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from chalicelib.domain.links import LABEL_LENGTH_MAX
 from chalicelib.domain.searching import WORDS_MAX, folded, id_start, position_of, words_of
 
 LINK = "shopify:lpb.example"
-INDEX_KEY_BYTES_MAX = 1024
-"""What DynamoDB takes as the sort key of an index."""
 
 
 @pytest.mark.parametrize(
@@ -33,14 +28,6 @@ def test_a_label_of_many_words_is_found_from_the_first_ones_only() -> None:
     assert len(listed) == WORDS_MAX
     assert position_of({LINK: "a b c d e f g h i j"}, "H I") is not None
     assert position_of({LINK: "a b c d e f g h i j"}, "i j") is None
-
-
-@given(st.text(min_size=1, max_size=LABEL_LENGTH_MAX))
-def test_every_label_with_a_letter_or_digit_is_found_by_itself_and_fits_the_index(label: str) -> None:
-    listed = words_of(label, "shopify:" + "x" * 255)
-
-    assert all(len(name.encode()) <= INDEX_KEY_BYTES_MAX for name in listed)
-    assert (position_of({LINK: label}, label) is not None) == bool(folded(label))
 
 
 @pytest.mark.parametrize(

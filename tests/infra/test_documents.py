@@ -26,9 +26,9 @@ from infra.interfaces.explaining import explained
 from infra.interfaces.routes import ROUTES
 from infra.interfaces.story import MERCHANT, TERMS, story
 from infra.interfaces.words_more import GLOSSARY
+from tests.formats.test_source_raw import SHOPIFY_BUS, STRIPE_BUS, WAYS_OF_SHOPIFY, WAYS_OF_STRIPE
 from tests.support.builders import READ_AT
 from tests.support.webhooks import text
-from tests.unit.test_source_raw import SHOPIFY_BUS, STRIPE_BUS, WAYS_OF_SHOPIFY, WAYS_OF_STRIPE
 
 OPENAPI, ASYNCAPI = (json.loads(path.read_text()) for path in DOCUMENTS)
 """Published by a function that is not there yet."""

@@ -15,17 +15,7 @@ from chalicelib.domain.derivation import Excerpt
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.movements import Movement
 from chalicelib.domain.orders import Policy
-from tests.support.builders import (
-    NOON,
-    READ_AT,
-    SHOP,
-    adjustment,
-    dispute,
-    dispute_won,
-    payment,
-    reversal,
-    trial,
-)
+from tests.support.builders import NOON, READ_AT, SHOP, adjustment, dispute, dispute_won, payment, reversal, trial
 from tests.support.fakes import FakeLedger, settle
 
 TERMS = Terms(trial_credits=100, policy=Policy())

@@ -12,9 +12,9 @@ from chalicelib.contracts.inbound.payloads import Terms
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.movements import FixedMovement
 from chalicelib.domain.orders import Policy
+from tests.formats.test_lenient import UNSET_TIMES
 from tests.support.builders import READ_AT, SHOP
 from tests.support.events import adjusted, asking, charged, opened, paid
-from tests.unit.test_lenient import UNSET_TIMES
 
 TERMS = Terms(trial_credits=100, policy=Policy())
 END = "2027-03-01T00:00:00.000Z"

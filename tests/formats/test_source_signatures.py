@@ -10,12 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.contracts.sources.signatures import (
-    check_shopify,
-    check_stripe,
-    shopify_signature,
-    stripe_signature,
-)
+from chalicelib.contracts.sources.signatures import check_shopify, check_stripe, shopify_signature, stripe_signature
 from chalicelib.domain.errors import Code, Rejected
 from tests.support.webhooks import order, text
 

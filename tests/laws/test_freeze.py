@@ -17,9 +17,9 @@ from chalicelib.domain.ids import Instant, instant
 from chalicelib.domain.ledger import CrossingType
 from chalicelib.domain.movements import Movement
 from chalicelib.domain.terms import GraceTerms, TimeTerms
+from tests.laws.test_grace_and_levels import FEW, POOL, STEPS, TERMS, bring, lived
 from tests.support.builders import NOON, SHOP, freezing, order, payment, unfreezing
 from tests.support.fakes import FakeLedger
-from tests.unit.test_grace_laws import FEW, POOL, STEPS, TERMS, bring, lived
 
 
 def after_noon(hours: float) -> Instant:
