@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from typing import Self
 
 from chalicelib.domain.ids import MerchantId, merchant_id
@@ -29,14 +30,14 @@ class SettingError(Exception):
     """A setting is missing or invalid; the message names it and the values that it accepts."""
 
 
-class Text:
+class Text(cached_property[str]):
     """A text of a group, by its environment name; empty where it is not set."""
 
     def __init__(self, name: str) -> None:
+        super().__init__(self._of)
         self.name = name
 
-    def __get__(self, group: "Group", owner: type["Group"]) -> str:
-        """Return the text from the environment, empty if it is not set."""
+    def _of(self, group: "Group") -> str:
         return group.texts[self.name]
 
 
@@ -47,9 +48,8 @@ class Required(Text):
         SettingError: on reading, it is not set.
     """
 
-    def __get__(self, group: "Group", owner: type["Group"]) -> str:
-        """Return the group's text, which is not empty."""
-        return present(self.name, super().__get__(group, owner))
+    def _of(self, group: "Group") -> str:
+        return present(self.name, super()._of(group))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -91,13 +91,11 @@ class Access(Enum):
         return self not in (Access.ANYONE, Access.SIGNER)
 
     def admit(self, context: Mapping[str, Any] | None, *, now: datetime) -> Caller:
-        """Return the caller, if allowed; `context` is the authorizer's context of the token.
+        """Return the caller of a route that takes a token, if allowed; `context` is the authorizer's of the token.
 
         Raises:
             Problem: `UNAUTHORIZED` or `FORBIDDEN`.
         """
-        if not self.by_token:
-            return NO_CALLER
         caller = Caller.from_context(context, now=now)
         if self is Access.NOBODY:
             raise Problem(Refusal.FORBIDDEN, "Nobody may call this route.")

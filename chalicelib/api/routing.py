@@ -157,6 +157,7 @@ class Routes:
         resource: str = "merchant",
         body_bytes_max: int = BODY_BYTES_MAX,
     ) -> Callable[[View[Identifiers]], View[Identifiers]]:
+        by_token = access.by_token
         of_merchant = access is Access.OWNER and any("{merchant_id}" in path for path in paths)
 
         def register(view: View[Identifiers]) -> View[Identifiers]:
@@ -165,10 +166,11 @@ class Routes:
             def responding(event: Mapping[str, Any], named: Mapping[str, str]) -> _Answer:
                 def admitted(call: Call) -> Reply:
                     call.require_small_body(body_bytes_max)
-                    caller = access.admit(_context(call, access), now=call.now)
+                    if by_token:
+                        call = replace(call, caller=access.admit(_context(call), now=call.now))
                     if of_merchant:
-                        caller.require_merchant(merchant_of(named["merchant_id"]), resource)
-                    return asked(call if caller is call.caller else replace(call, caller=caller), **named)
+                        call.caller.require_merchant(merchant_of(named["merchant_id"]), resource)
+                    return asked(call, **named)
 
                 return self._answer(admitted, event)
 
@@ -182,7 +184,7 @@ class Routes:
                 for each in ("GET", "HEAD") if method == "GET" else (method,):
                     self._methods.setdefault(path, []).append(each)
                     self._views[path, each] = responding
-                    self._register(path, each, answered, authorizer=authorize if access.by_token else None)
+                    self._register(path, each, answered, authorizer=authorize if by_token else None)
             self.declared.append(
                 Declared(view=view.__name__, method=method.lower(), paths=paths, access=access, summary=summary)
             )
@@ -257,9 +259,9 @@ def _response(answer: _Answer) -> Response:
     return Response(body=body, status_code=status, headers=dict(headers))
 
 
-def _context(call: Call, access: Access) -> Mapping[str, Any] | None:
+def _context(call: Call) -> Mapping[str, Any] | None:
     """Return the caller's claims, None for no caller: those of the gateway's authorizer, else of the token itself."""
-    if not (call.by_http_api and access.by_token):
+    if not call.by_http_api:
         return call.authorizer
     try:
         return context_of(call.headers.get("authorization", ""))

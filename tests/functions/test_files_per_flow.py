@@ -53,7 +53,7 @@ def test_an_order(system: System) -> None:
     found = files_of(lambda: system.ingest(paid(2)))
 
     assert system.balance() == 98
-    assert len(found) <= 30, found
+    assert len(found) <= 29, found
 
 
 def test_a_threshold_event(system: System) -> None:
@@ -65,7 +65,7 @@ def test_a_threshold_event(system: System) -> None:
     found = files_of(lambda: app.publish_threshold_events(transactions, Context()))
 
     assert system.heard() != []
-    assert len(found) <= 9, found
+    assert len(found) <= 8, found
 
 
 def test_a_status(api: Api, ledger: Ledger) -> None:
@@ -74,7 +74,7 @@ def test_a_status(api: Api, ledger: Ledger) -> None:
 
     found = files_of(lambda: status_of(api, SHOP))
 
-    assert len(found) <= 9, found
+    assert len(found) <= 8, found
 
 
 def test_an_adjustment(system: System) -> None:
@@ -84,4 +84,4 @@ def test_an_adjustment(system: System) -> None:
     found = files_of(lambda: app.adjust_credits({**ASKED, "adjustment_id": "a2"}, Context()))
 
     assert system.balance() == 40
-    assert len(found) <= 30, found
+    assert len(found) <= 29, found
