@@ -16,8 +16,6 @@ from tests.support.examples import examples
 from tests.support.fakes import settle
 
 VERSIONS = [version(hour, total) for hour, total in enumerate(("100", "40", "0", "155", "96", "149", "1000"), start=1)]
-
-
 REFUNDS = [refund_of("1", f"r{number}", amount="30") for number in range(3)] + [refund_of("1", "all")]
 
 

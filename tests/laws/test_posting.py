@@ -11,8 +11,6 @@ from tests.support.fakes import settle
 from tests.support.posting import LOST, codes, contended, ledger_with, posting_on, recount
 
 faults = st.lists(st.sampled_from(["none", "lost before", "lost after", "contended", "rival", "same"]), max_size=12)
-
-
 orders = st.lists(st.integers(1, 6), min_size=1, max_size=8)
 
 

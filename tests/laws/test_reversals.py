@@ -27,7 +27,6 @@ from tests.support.fakes import settle
 
 FEW = repeatable(60)
 
-
 BACK: list[Movement] = [
     payment("p1", 30),
     payment("p2", 7),
@@ -45,7 +44,6 @@ BACK: list[Movement] = [
     dispute("p2", "d3"),
     dispute_won("p2", "d3"),
 ]
-
 
 SPENT: list[Movement] = [
     adjustment("down", -20),

@@ -7,11 +7,7 @@ from chalicelib.domain.links import LABEL_LENGTH_MAX
 from chalicelib.domain.searching import folded, position_of, words_of
 
 LINK = "shopify:lpb.example"
-
-
 INDEX_KEY_BYTES_MAX = 1024
-
-
 """What DynamoDB takes as the sort key of an index."""
 
 

@@ -7,8 +7,6 @@ from chalicelib.domain.movements import Kind
 from chalicelib.domain.runway import Use, use_after
 
 START = datetime(2026, 11, 1, 8, tzinfo=UTC)
-
-
 DECREASE, INCREASE = {"policy": "DECREASE order 1"}, {"policy": "INCREASE order 1"}
 
 

@@ -10,8 +10,6 @@ from chalicelib.domain.runway import Use, use_after
 from chalicelib.domain.terms import Level, Levels, Unit
 
 START = datetime(2026, 11, 2, tzinfo=UTC)  # A Monday.
-
-
 WEEK = Level(name="week", at=7, unit=Unit.DAYS)
 POLICY = {"policy": "DECREASE order 1"}
 
