@@ -24,8 +24,9 @@ $(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info[:2] == (3, 11) else "Py
 endef
 SOURCES := app.py chalicelib infra tests
 PYTEST := $(BIN)/python -m pytest -q
-# Two workers suit two cores; tests of one group share an engine and stay together.
-PARALLEL := -n 2 --dist loadgroup
+# Two workers suit two cores (WORKERS=4 suits four); tests of one group share an engine and stay together.
+WORKERS ?= 2
+PARALLEL := -n $(WORKERS) --dist loadgroup
 # xdist takes large groups first, and groups of one test in this order: long ones must not come last, on one worker.
 LONG := tests/stack tests/simulator
 LONGEST_FIRST := $(LONG) $(filter-out $(LONG),$(patsubst %/,%,$(sort $(dir $(wildcard tests/*/test_*.py)))))
@@ -48,7 +49,7 @@ test: unit ## Run the tests: the unit part first, for a quick answer, then all o
 	@$(PYTEST) --hypothesis-profile few -m "not slow" $(SHORT)
 	@$(PYTEST) $(PARALLEL) --durations=10 --durations-min=3 -m "not slow" $(filter-out tests/unit $(SHORT),$(LONGEST_FIRST))
 
-test-all: $(COMMAND) ## Run all tests, the slow ones too.
+test-all: $(COMMAND) ## Run all tests, the slow ones too (WORKERS=2, for two cores).
 	@$(PYTEST) $(PARALLEL) --durations=20 $(LONGEST_FIRST)
 
 sweep: $(READY) ## Try every kind of fault at every request of every kind of movement: an hour of CPU.
