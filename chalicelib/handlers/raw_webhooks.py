@@ -168,6 +168,7 @@ def _nothing(webhook: Webhook, merchant: MerchantId) -> Event:
         movements=(),
         ignored=tuple(ignored),
         paid=webhook.paid,
+        source=webhook.source,
         merchant_id=merchant,
         closes=webhook.closed,
         occurred_at=instant(occurred_at) if occurred_at is not None else None,

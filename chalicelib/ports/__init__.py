@@ -252,6 +252,10 @@ class LinkTable(Protocol):
         """Return the invoice that each payment paid, without the payments that have none."""
         ...
 
+    def put_letter(self, fact: str, message_id: str) -> bool:
+        """Keep which message is parked for a fact; return whether it is this one, and not an earlier one."""
+        ...
+
     def remove(self, link: Link) -> bool:
         """Remove a name's link, if it still belongs to this merchant; return whether it did."""
         ...

@@ -108,6 +108,16 @@ class Linking:
             faults.append(error)
         return faults
 
+    def are_parked(self, facts: Sequence[str], message_id: str) -> bool:
+        """Return whether other messages are parked for each of these facts; for the others, this one is from now on.
+
+        Raises:
+            RetryLater: the table cannot answer.
+        """
+        # All are written before the answer: this message is also the letter of those that come after the first.
+        own = [self._table.put_letter(fact, message_id) for fact in facts]
+        return not any(own)
+
     def link(self, link: Link) -> None:
         """Link a name to a merchant; nothing changes if it is linked to this merchant already.
 

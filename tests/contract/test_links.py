@@ -39,6 +39,14 @@ def test_a_name_that_nobody_has_is_left_out(links: LinkTable) -> None:
     assert links.of_merchants([SHOP]) == {}
 
 
+def test_the_first_message_that_is_parked_for_a_fact_stays_its_letter(links: LinkTable) -> None:
+    assert links.put_letter("refund_failed:stripe:re_1", "first")
+
+    assert not links.put_letter("refund_failed:stripe:re_1", "second")
+    assert links.put_letter("refund_failed:stripe:re_1", "first")
+    assert links.put_letter("refund_failed:stripe:re_2", "second")
+
+
 def test_a_link_is_read_by_its_name_and_by_its_merchant(links: LinkTable) -> None:
     assert links.put(link(label="Teegeist")) == SHOP
     assert links.put(link(CUSTOMER)) == SHOP

@@ -315,6 +315,18 @@ def test_poison_is_parked_cut_with_its_reason_and_can_be_put_back(linked: System
     assert transactions(linked) == [("SUBSCRIPTION_RENEWAL_sub%5F1_1793491200000", 40)]
 
 
+def test_a_refund_of_stripe_that_fails_is_one_dead_letter_whichever_events_report_it(linked: System) -> None:
+    failed = stripe_refund(status="failed")
+    for event_type in ("charge.refund.updated", "refund.failed", "refund.updated"):
+        assert linked.ingest(over_http((LinkKind.STRIPE, event_type, stripe(event_type, failed)))) == []
+    later = stripe("refund.updated", {**failed, "reason": "duplicate"}, id="evt_later")
+    other = stripe("refund.failed", stripe_refund(id="re_2", status="failed"))
+    for event in (later, other):
+        assert linked.ingest(on_the_bus((LinkKind.STRIPE, event["type"], event))) == []
+
+    assert codes(linked) == ["refund_failed", "refund_failed"]
+
+
 @pytest.mark.parametrize("start", ["2026-11-01 00:00:00+00", "Sun, 01 Nov 2026 00:00:00 GMT", "20261101T000000Z"])
 def test_a_period_that_an_invoice_paid_for_is_not_counted_again_in_another_spelling(linked: System, start: str) -> None:
     linked.ingest(over_http(paid_by("invoice.paid", invoice())))

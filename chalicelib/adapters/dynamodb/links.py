@@ -3,6 +3,7 @@
     name "shopify:teegeist.example"   merchant_id, kind, since, label   in the index by_kind
     name "stripe:pi_1"                merchant_id                       a payment: in no list
     name "paid:stripe:pi_1"           invoice                           the invoice that the payment paid
+    name "parked:{reason}:{fact}"     letter                            the message that was parked for the fact
     name "merchant:{merchant id}"     each of its names, as an attribute with the label ("" where there is none)
     name "word:{label's end}#{name}"  merchant_id, kind "word"          a label from one of its words on, for searches
 
@@ -116,6 +117,20 @@ class DynamoDBLinks:
             for _, items in batch_read(self._client, self._table, keys, component=WHO):
                 found |= {item["name"]["S"].removeprefix(_paid("")): item["invoice"]["S"] for item in items}
         return found
+
+    def put_letter(self, fact: str, message_id: str) -> bool:
+        """Keep which message is parked for a fact; return whether it is this one, and not an earlier one."""
+        try:
+            with transient_faults(WHO):
+                self._client.put_item(
+                    TableName=self._table,
+                    Item={**_key(f"parked:{fact}"), "letter": {"S": message_id}},
+                    ConditionExpression="attribute_not_exists(letter) OR letter = :letter",
+                    ExpressionAttributeValues={":letter": {"S": message_id}},
+                )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
 
     def remove(self, link: Link) -> bool:
         """Remove a name's link, if it still belongs to this merchant; return whether it did."""

@@ -202,7 +202,8 @@ def _refund(fields: Fields, _topic: str, terms: SourceTerms) -> list[Part]:
         return [amount]
     if amount.abroad is not None:
         reason = f"the refund was paid in {amount.currency}, and it states no such amount in the shop's currency"
-        raise Rejected(Code.CURRENCY_MISMATCH, reason, field=amount.abroad)
+        fact = link_name(LinkKind.SHOPIFY, refund_id)
+        raise Rejected(Code.CURRENCY_MISMATCH, reason, field=amount.abroad, fact=fact)
     return [_refund_event(refund_id, order_id, amount)]
 
 

@@ -202,18 +202,17 @@ def _refunded_charge(charge: Fields, _terms: SourceTerms) -> list[Part]:
 
 
 def _refund(refund: Fields, _terms: SourceTerms) -> list[Part]:
-    _own_id(refund)
+    # Up to three types of events report the same, and again whatever else changes later.
+    fact = link_name(LinkKind.STRIPE, _own_id(refund))
     if refund.text("status") in _REFUND_OVER:
         # The charge's figure counted it when it was made, and no event of ours takes that back.
-        raise Rejected(
-            Code.REFUND_FAILED,
-            "the refund failed after it was counted: correct the balance with credits adjust",
-            field=refund.path("status"),
-        )
+        reason = "the refund failed after it was counted: correct the balance with credits adjust"
+        raise Rejected(Code.REFUND_FAILED, reason, field=refund.path("status"), fact=fact)
     if refund.reference("charge") is not None:
         return [unused(UnusedReason.NAMED_BY_CHARGE, refund, "charge")]
     if refund.reference("payment_intent") is not None:
-        refund.missing("charge")
+        field = refund.path("charge")
+        raise Rejected(Code.FIELD_MISSING, f"{field} is missing", field=field, fact=fact)
     return [unused(UnusedReason.NOTHING_PAID, refund, "charge")]
 
 
