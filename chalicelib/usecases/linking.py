@@ -108,6 +108,14 @@ class Linking:
             faults.append(error)
         return faults
 
+    def sale(self, payment_name: str, texts: Mapping[str, str]) -> Mapping[str, str]:
+        """Keep what a webhook says of a payment that is captured later; return what is known of it since the first.
+
+        Raises:
+            RetryLater: the table cannot answer.
+        """
+        return self._table.put_sale(payment_name, texts)
+
     def are_parked(self, facts: Sequence[str], message_id: str) -> bool:
         """Return whether other messages are parked for each of these facts; for the others, this one is from now on.
 

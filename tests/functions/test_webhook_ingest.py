@@ -315,6 +315,45 @@ def test_poison_is_parked_cut_with_its_reason_and_can_be_put_back(linked: System
     assert transactions(linked) == [("SUBSCRIPTION_RENEWAL_sub%5F1_1793491200000", 40)]
 
 
+UNPAID = ("checkout.session.completed", session(payment_status="unpaid"))
+CAPTURED = ("charge.captured", charge(amount_refunded=0, customer=None))
+BY_INTENT = ("payment_intent.succeeded", {"object": "payment_intent", "id": "pi_1", "capture_method": "manual"})
+
+
+@pytest.mark.parametrize(
+    "events",
+    [(UNPAID, CAPTURED), (CAPTURED, UNPAID), (UNPAID, BY_INTENT, CAPTURED), (BY_INTENT, CAPTURED, UNPAID, CAPTURED)],
+)
+def test_a_session_counts_when_its_money_is_captured_by_hand_in_any_order(linked: System, events: Any) -> None:
+    linked.ingest(over_http((LinkKind.STRIPE, "charge.succeeded", stripe("charge.succeeded", charge(captured=False)))))
+    for event_type, thing in events:
+        assert linked.ingest(on_the_bus((LinkKind.STRIPE, event_type, stripe(event_type, thing)))) == []
+
+    assert (transactions(linked), codes(linked)) == ([("BILLING_PAYMENT_pi_1", 500)], [])
+    refunded = stripe("charge.refunded", charge(amount_refunded=2000))
+    linked.ingest(over_http((LinkKind.STRIPE, "charge.refunded", refunded)))
+    assert linked.balance() == 100
+
+
+@pytest.mark.parametrize(
+    ("metadata", "parked"), [({}, ["credits_unknown"]), ({"credits": "0"}, []), ({"credits": "x"}, ["credits_unknown"])]
+)
+def test_a_session_without_credits_is_one_dead_letter_once_it_is_captured(
+    linked: System, metadata: Any, parked: list[str]
+) -> None:
+    unpaid = session(payment_status="unpaid", metadata=metadata)
+    for event_type, thing in ((UNPAID[0], unpaid), CAPTURED, BY_INTENT):
+        assert linked.ingest(over_http((LinkKind.STRIPE, event_type, stripe(event_type, thing)))) == []
+
+    assert (transactions(linked), codes(linked)) == ([], parked)
+
+
+def test_what_is_captured_without_a_session_moves_nothing(linked: System) -> None:
+    for event_type, thing in (CAPTURED, BY_INTENT):
+        assert linked.ingest(over_http((LinkKind.STRIPE, event_type, stripe(event_type, thing)))) == []
+    assert (transactions(linked), codes(linked)) == ([], [])
+
+
 def test_a_refund_of_stripe_that_fails_is_one_dead_letter_whichever_events_report_it(linked: System) -> None:
     failed = stripe_refund(status="failed")
     for event_type in ("charge.refund.updated", "refund.failed", "refund.updated"):

@@ -622,6 +622,11 @@ MUTANTS = (
         tests="tests/functions/test_webhook_refunds.py",
     ),
     _mutant(
+        "a session is lost if its money was captured before it",
+        ("chalicelib/adapters/dynamodb/links.py", 'ReturnValues="ALL_NEW"', 'ReturnValues="UPDATED_NEW"'),
+        tests="tests/functions/test_webhook_ingest.py",
+    ),
+    _mutant(
         "missing ground parked at once", (ENDING, "waited_seconds >= retry.total_seconds:", "waited_seconds >= 0:")
     ),
     _mutant(
