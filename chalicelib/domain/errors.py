@@ -80,7 +80,14 @@ class CreditsError(Exception):
 
 
 class Rejected(CreditsError):  # noqa: N818 - named by what happened to the movement
-    """The movement can never be posted as it is; none of it was."""
+    """The movement can never be posted as it is; none of it was.
+
+    `fact` names a fact that other messages report too: one of them is parked for it.
+    """
+
+    def __init__(self, code: Code, message: str, *, field: str | None = None, fact: str | None = None) -> None:
+        super().__init__(code, message, field=field)
+        self.fact = fact
 
 
 class RetryLater(CreditsError):  # noqa: N818 - named by what the caller does

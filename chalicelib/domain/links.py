@@ -52,7 +52,8 @@ def link_name_of(text: str) -> str:
     Raises:
         ValueError: it is not the name of a shop or customer.
     """
-    kind, _, name = text.strip().partition(":")
+    # Spaces around a name are typed by people; a line break or another control character comes from a mistake.
+    kind, _, name = text.strip(" ").partition(":")
     match kind.lower():
         case LinkKind.SHOPIFY if SHOP_DOMAIN.fullmatch(name.lower()):
             return link_name(LinkKind.SHOPIFY, name.lower())

@@ -17,7 +17,7 @@ from chalicelib.domain.movements import Movement
 from chalicelib.domain.outcomes import Duplicate, Outcome, Posted
 from chalicelib.ports import CallTime
 from chalicelib.settings import Settings
-from chalicelib.telemetry import add_up, count, count_parked, logger, processed, sample, waited
+from chalicelib.telemetry import add_up, logger, processed, sample, waited
 from chalicelib.usecases.ending import IGNORED, GroundRetry, Parked, PutOff, SentOn, ending
 from chalicelib.usecases.posting import MARGIN_SECONDS
 from chalicelib.usecases.work import internal
@@ -25,6 +25,7 @@ from chalicelib.wiring import for_posting
 
 if TYPE_CHECKING:
     from chalicelib.contracts.sources.raw import RawWebhook
+    from chalicelib.handlers.parking import Letter
 
 WAITING_DELAY_SECONDS_MAX = 900
 """The longest delay that SQS gives to a message that is sent."""
@@ -61,7 +62,8 @@ class Batch:
         self._dropped: Counter[str] = Counter()
         self._requests: list[tuple[Message, Event]] = []
         self._without_movements: list[tuple[Message, Event]] = []
-        self._parked: list[tuple[Message, Rejected]] = []
+        self._parked: list[Letter] = []
+        self._repeated = 0
         self._delayed: list[tuple[Message, int]] = []
         self._leaving: list[tuple[Message, int]] = []
         self._sent_on = 0
@@ -112,22 +114,15 @@ class Batch:
 
     def park(self) -> None:
         """Park what was rejected; a message that the dead-letter queue does not confirm in time comes back."""
-        for message, error in self._parked:
-            if self._call.remaining_seconds() < MARGIN_SECONDS:
-                self.coming_back.append(message.message_id)
-                continue
-            attributes = message.parked(code=error.code, reason=error.message, field=error.field)
-            try:
-                for_posting.queues().park(self._dead_letter_queue_url, message.body, attributes)
-            except (ClientError, BotoCoreError):
-                logger.exception("dead-letter queue did not confirm", message_id=message.message_id)
-                self.coming_back.append(message.message_id)
-                continue
-            logger.warning(
-                "parked", code=error.code, reason=error.message, field=error.field, message_id=message.message_id
-            )
-            count_parked(error.code)
-            count("credits_conflicts_total", int(error.code is Code.KEY_REUSED))
+        if not self._parked:
+            return
+        # Most batches park nothing.
+        from chalicelib.handlers.parking import park
+
+        repeated, coming_back = park(self._parked, queue_url=self._dead_letter_queue_url, call=self._call)
+        self._ignored += repeated
+        self._repeated = repeated.total()
+        self.coming_back += coming_back
 
     def send_on(self) -> None:
         """Move messages that have waited long for their ground to the waiting queue, where they block no others.
@@ -175,7 +170,7 @@ class Batch:
             messages=len(self._messages),
             posted=self._posted.total(),
             duplicates=self._duplicates,
-            parked=len(self._parked),
+            parked=len(self._parked) - self._repeated,
             coming_back=len(self.coming_back),
             sent_on=self._sent_on,
             ignored=self._ignored.total(),
@@ -305,7 +300,8 @@ class Batch:
         if event is not None:
             self._settled(event, secondary)
         if isinstance(end, Parked):
-            self._parked.append((message, end.error))
+            facts = event.facts(end.error, outcomes, secondary) if event else ()
+            self._parked.append((message, end.error, facts))
 
     def _log_waiting(self, message: Message, error: RetryLater, seconds: int) -> None:
         if error.code in (Code.INTERNAL, Code.ACCOUNT_BEHIND):

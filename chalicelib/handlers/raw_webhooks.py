@@ -84,6 +84,7 @@ class RawWebhooks:
                 yield found.message, error
 
     def _event(self, found: ReadWebhook, merchant: MerchantId | None, linking: Linking, now: datetime) -> Event:
+        found = _captured(found, linking)
         webhook = found.webhook
         merchant = merchant or linking.known(found.names)
         # Of a merchant that is not known, what its webhook would do to the account that its name may open.
@@ -146,6 +147,22 @@ class RawWebhooks:
         return movements, refused
 
 
+def _captured(found: ReadWebhook, linking: Linking) -> ReadWebhook:
+    """Return the webhook with the payment of its sale, if its session is completed and its money is captured.
+
+    Raises:
+        Rejected: the session did not state its credits. RetryLater: the table of links cannot answer.
+    """
+    sale = found.webhook.sale
+    if sale is None:
+        return found
+    # Stripe alone has such payments.
+    from chalicelib.contracts.sources.stripe_checkout import sold
+
+    event = sold(sale.read_texts(linking.sale(sale.payment_name, sale.texts())))
+    return found if event is None else replace(found, webhook=replace(found.webhook, parts=(event,)))
+
+
 def _moot(movements: Sequence[Movement]) -> tuple[Ignored, ...]:
     """Return the movements as ignored if all are refunds of no money, as when an unpaid order is cancelled."""
     if not all(isinstance(one, RefundMovement) and one.amount == 0 for one in movements):
@@ -168,6 +185,7 @@ def _nothing(webhook: Webhook, merchant: MerchantId) -> Event:
         movements=(),
         ignored=tuple(ignored),
         paid=webhook.paid,
+        source=webhook.source,
         merchant_id=merchant,
         closes=webhook.closed,
         occurred_at=instant(occurred_at) if occurred_at is not None else None,

@@ -252,6 +252,14 @@ class LinkTable(Protocol):
         """Return the invoice that each payment paid, without the payments that have none."""
         ...
 
+    def put_sale(self, payment_name: str, texts: Mapping[str, str]) -> Mapping[str, str]:
+        """Keep what a webhook says of a payment that is captured later; return what is known of it since the first."""
+        ...
+
+    def put_letter(self, fact: str, message_id: str) -> bool:
+        """Keep which message is parked for a fact; return whether it is this one, and not an earlier one."""
+        ...
+
     def remove(self, link: Link) -> bool:
         """Remove a name's link, if it still belongs to this merchant; return whether it did."""
         ...

@@ -108,6 +108,24 @@ class Linking:
             faults.append(error)
         return faults
 
+    def sale(self, payment_name: str, texts: Mapping[str, str]) -> Mapping[str, str]:
+        """Keep what a webhook says of a payment that is captured later; return what is known of it since the first.
+
+        Raises:
+            RetryLater: the table cannot answer.
+        """
+        return self._table.put_sale(payment_name, texts)
+
+    def are_parked(self, facts: Sequence[str], message_id: str) -> bool:
+        """Return whether other messages are parked for each of these facts; for the others, this one is from now on.
+
+        Raises:
+            RetryLater: the table cannot answer.
+        """
+        # All are written before the answer: this message is also the letter of those that come after the first.
+        own = [self._table.put_letter(fact, message_id) for fact in facts]
+        return not any(own)
+
     def link(self, link: Link) -> None:
         """Link a name to a merchant; nothing changes if it is linked to this merchant already.
 

@@ -227,6 +227,8 @@ def _report(found: Found, answer: Answer, result: Result, *, waited: bool, json_
             _say_unlinked(found.webhook)
         elif found.webhook is not None and found.webhook.closed:
             say("The shop's account closes: its plugin goes off, its balance stays.")
+        elif found.webhook is not None and found.webhook.sale is not None:
+            say("It counts once the checkout session is completed and its money is captured: see `credits history`.")
         elif waited:
             say_effects(result, conflicts, one=True)
         else:

@@ -39,6 +39,24 @@ def test_a_name_that_nobody_has_is_left_out(links: LinkTable) -> None:
     assert links.of_merchants([SHOP]) == {}
 
 
+def test_what_is_known_of_a_sale_is_what_its_webhooks_say_together(links: LinkTable) -> None:
+    assert links.put_sale("stripe:pi_1", {"captured": "yes"}) == {"captured": "yes"}
+
+    both = {"captured": "yes", "session": "cs_1", "credits": "500"}
+    assert links.put_sale("stripe:pi_1", {"session": "cs_1", "credits": "500"}) == both
+    assert links.put_sale("stripe:pi_1", {"captured": "yes"}) == both
+    assert links.put_sale("stripe:pi_2", {"session": "cs_2"}) == {"session": "cs_2"}
+    assert links.read(["stripe:pi_1"]) == {}
+
+
+def test_the_first_message_that_is_parked_for_a_fact_stays_its_letter(links: LinkTable) -> None:
+    assert links.put_letter("refund_failed:stripe:re_1", "first")
+
+    assert not links.put_letter("refund_failed:stripe:re_1", "second")
+    assert links.put_letter("refund_failed:stripe:re_1", "first")
+    assert links.put_letter("refund_failed:stripe:re_2", "second")
+
+
 def test_a_link_is_read_by_its_name_and_by_its_merchant(links: LinkTable) -> None:
     assert links.put(link(label="Teegeist")) == SHOP
     assert links.put(link(CUSTOMER)) == SHOP

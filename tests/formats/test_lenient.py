@@ -80,6 +80,7 @@ def test_a_uuid_that_was_never_set_names_nothing(nil: str) -> None:
         ("evt.billing.payment_refunded", {"credits": 5, "payment_id": "p"}, "reversal_id"),
         ("evt.billing.payment_disputed", {"payment_id": "p"}, "dispute_id"),
         ("evt.billing.payment_dispute_won", {"payment_id": "p"}, "dispute_id"),
+        (RENEWED, {"renewal_id": "r", "credits": 5}, "subscription_id"),
         ("evt.credits.manual_adjustment", {"operation_type": "INCREASE", "credits": 5}, "adjustment_id"),
     ],
 )

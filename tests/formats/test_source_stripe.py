@@ -8,7 +8,7 @@ import pytest
 from chalicelib.contracts.inbound.events import read_event
 from chalicelib.contracts.inbound.payloads import Terms
 from chalicelib.contracts.sources.stripe import major, read
-from chalicelib.contracts.sources.webhooks import SourceEvent, SourceTerms, Unused, UnusedReason, Webhook
+from chalicelib.contracts.sources.webhooks import Sale, SourceEvent, SourceTerms, Unused, UnusedReason, Webhook
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.ids import merchant_id
 from chalicelib.domain.movements import FixedMovement
@@ -444,6 +444,43 @@ def test_a_checkout_that_is_paid_days_later_counts_then() -> None:
     assert later.parts == came("checkout.session.completed", session()).parts
 
 
+def intent(**fields: Any) -> dict[str, Any]:
+    return {"id": "pi_1", "object": "payment_intent", "customer": "cus_1", "capture_method": "manual", **fields}
+
+
+@pytest.mark.parametrize(
+    ("event_type", "thing", "expected"),
+    [
+        (
+            "checkout.session.completed",
+            session(payment_status="unpaid"),
+            Sale(payment_id="pi_1", session=SESSION, credits=500),
+        ),
+        (
+            "checkout.session.completed",
+            session(payment_status="unpaid", metadata={}),
+            Sale(payment_id="pi_1", session=SESSION),
+        ),
+        ("checkout.session.completed", session(payment_status="unpaid", payment_intent=None), None),
+        ("checkout.session.completed", session(payment_status="unpaid", invoice="in_1"), None),
+        ("checkout.session.completed", session(), None),
+        ("charge.captured", charge(amount_refunded=0), Sale(payment_id="pi_1", captured=True)),
+        ("charge.captured", charge(payment_intent=None), None),
+        ("charge.captured", charge(payment_intent=5), None),
+        ("charge.succeeded", charge(), None),
+        ("payment_intent.succeeded", intent(), Sale(payment_id="pi_1", captured=True)),
+        ("payment_intent.succeeded", intent(capture_method="automatic_async"), None),
+        ("payment_intent.succeeded", intent(id=5), None),
+        ("payment_intent.amount_capturable_updated", intent(), None),
+    ],
+)
+def test_what_is_captured_after_its_session_is_known_from_both(
+    event_type: str, thing: dict[str, Any], expected: Sale | None
+) -> None:
+    assert came(event_type, thing).sale == expected
+    assert came(event_type, thing, livemode=False).sale is None
+
+
 @pytest.mark.parametrize(
     ("fields", "reason", "field"),
     [
@@ -610,6 +647,7 @@ def test_an_invoice_brings_the_names_of_its_payments_together() -> None:
     ("event_type", "thing", "names"),
     [
         ("charge.succeeded", charge(), ("stripe:ch_1", "stripe:pi_1")),
+        ("charge.captured", charge(), ("stripe:ch_1", "stripe:pi_1")),
         (
             "payment_intent.succeeded",
             {"id": "pi_1", "object": "payment_intent", "customer": "cus_1", "latest_charge": "ch_1"},

@@ -28,6 +28,7 @@ from tests.support.webhooks import (
     ORDER_ID,
     PERIOD,
     SHOP_BODY,
+    charge,
     dispute,
     invoice,
     line,
@@ -130,6 +131,20 @@ def test_an_invoice_and_a_dispute_of_a_payment_are_waited_for(desk: Desk, inbox:
         "#3: 600 → 1,100 credits",
         "#4: 1100 → 600 credits",
     ]
+
+
+def test_a_session_whose_money_is_captured_later_is_said_to_count_then(
+    desk: Desk, inbox: Inbox, tmp_path: Path
+) -> None:
+    link(desk)
+    unpaid = stripe("checkout.session.completed", session(payment_status="unpaid"))
+    captured = stripe("charge.captured", charge(amount_refunded=0))
+
+    said = [emitted(desk, tmp_path, "stripe", one, "--wait") for one in (unpaid, captured)]
+
+    assert [one.exit_code for one in said] == [0, 0]
+    assert all("counts once the checkout session is completed and its money is captured" in one.stdout for one in said)
+    assert inbox.system.balance() == 600
 
 
 def test_what_is_ignored_is_said(desk: Desk, inbox: Inbox, tmp_path: Path) -> None:

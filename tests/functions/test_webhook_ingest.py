@@ -315,6 +315,57 @@ def test_poison_is_parked_cut_with_its_reason_and_can_be_put_back(linked: System
     assert transactions(linked) == [("SUBSCRIPTION_RENEWAL_sub%5F1_1793491200000", 40)]
 
 
+UNPAID = ("checkout.session.completed", session(payment_status="unpaid"))
+CAPTURED = ("charge.captured", charge(amount_refunded=0, customer=None))
+BY_INTENT = ("payment_intent.succeeded", {"object": "payment_intent", "id": "pi_1", "capture_method": "manual"})
+
+
+@pytest.mark.parametrize(
+    "events",
+    [(UNPAID, CAPTURED), (CAPTURED, UNPAID), (UNPAID, BY_INTENT, CAPTURED), (BY_INTENT, CAPTURED, UNPAID, CAPTURED)],
+)
+def test_a_session_counts_when_its_money_is_captured_by_hand_in_any_order(linked: System, events: Any) -> None:
+    linked.ingest(over_http((LinkKind.STRIPE, "charge.succeeded", stripe("charge.succeeded", charge(captured=False)))))
+    for event_type, thing in events:
+        assert linked.ingest(on_the_bus((LinkKind.STRIPE, event_type, stripe(event_type, thing)))) == []
+
+    assert (transactions(linked), codes(linked)) == ([("BILLING_PAYMENT_pi_1", 500)], [])
+    refunded = stripe("charge.refunded", charge(amount_refunded=2000))
+    linked.ingest(over_http((LinkKind.STRIPE, "charge.refunded", refunded)))
+    assert linked.balance() == 100
+
+
+@pytest.mark.parametrize(
+    ("metadata", "parked"), [({}, ["credits_unknown"]), ({"credits": "0"}, []), ({"credits": "x"}, ["credits_unknown"])]
+)
+def test_a_session_without_credits_is_one_dead_letter_once_it_is_captured(
+    linked: System, metadata: Any, parked: list[str]
+) -> None:
+    unpaid = session(payment_status="unpaid", metadata=metadata)
+    for event_type, thing in ((UNPAID[0], unpaid), CAPTURED, BY_INTENT):
+        assert linked.ingest(over_http((LinkKind.STRIPE, event_type, stripe(event_type, thing)))) == []
+
+    assert (transactions(linked), codes(linked)) == ([], parked)
+
+
+def test_what_is_captured_without_a_session_moves_nothing(linked: System) -> None:
+    for event_type, thing in (CAPTURED, BY_INTENT):
+        assert linked.ingest(over_http((LinkKind.STRIPE, event_type, stripe(event_type, thing)))) == []
+    assert (transactions(linked), codes(linked)) == ([], [])
+
+
+def test_a_refund_of_stripe_that_fails_is_one_dead_letter_whichever_events_report_it(linked: System) -> None:
+    failed = stripe_refund(status="failed")
+    for event_type in ("charge.refund.updated", "refund.failed", "refund.updated"):
+        assert linked.ingest(over_http((LinkKind.STRIPE, event_type, stripe(event_type, failed)))) == []
+    later = stripe("refund.updated", {**failed, "reason": "duplicate"}, id="evt_later")
+    other = stripe("refund.failed", stripe_refund(id="re_2", status="failed"))
+    for event in (later, other):
+        assert linked.ingest(on_the_bus((LinkKind.STRIPE, event["type"], event))) == []
+
+    assert codes(linked) == ["refund_failed", "refund_failed"]
+
+
 @pytest.mark.parametrize("start", ["2026-11-01 00:00:00+00", "Sun, 01 Nov 2026 00:00:00 GMT", "20261101T000000Z"])
 def test_a_period_that_an_invoice_paid_for_is_not_counted_again_in_another_spelling(linked: System, start: str) -> None:
     linked.ingest(over_http(paid_by("invoice.paid", invoice())))

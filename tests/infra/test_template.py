@@ -409,7 +409,7 @@ def test_stripes_rule_admits_the_types_of_the_contract_from_stripe_alone(resourc
     refunds = {one for one in stripe.TYPES if one.startswith("refund.")}
 
     assert pattern["source"] == [{"prefix": prefix(LinkKind.STRIPE)}]
-    naming = {"charge.succeeded", "payment_intent.succeeded", "invoice_payment.paid"}
+    naming = {"charge.succeeded", "charge.captured", "payment_intent.succeeded", "invoice_payment.paid"}
     assert [one for one in pattern["detail-type"] if not isinstance(one, str)] == [
         {"prefix": "refund."},
         {"prefix": "v1.refund."},

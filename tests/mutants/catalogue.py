@@ -12,6 +12,7 @@ ORDERS = "chalicelib/domain/orders.py"
 DYNAMODB, ITEMS = "chalicelib/adapters/dynamodb/ledger.py", "chalicelib/adapters/dynamodb/items.py"
 BUS, PUBLISHED = "chalicelib/adapters/eventbridge.py", "chalicelib/contracts/outbound/published.py"
 BATCH, INBOUND = "chalicelib/handlers/batch.py", "chalicelib/handlers/ingest_events.py"
+PARKING = "chalicelib/handlers/parking.py"
 MESSAGES = "chalicelib/contracts/inbound/messages.py"
 INBOUND_REVERSALS = "chalicelib/contracts/inbound/reversals.py"
 LETTERS, TELLING = "chalicelib/contracts/letters.py", "infra/commands/republishing.py"
@@ -531,17 +532,17 @@ MUTANTS = (
     _mutant(
         "a message dropped that could not be parked",
         (
-            BATCH,
-            "message_id=message.message_id)\n                self.coming_back.append(message.message_id)\n",
+            PARKING,
+            "message_id=message.message_id)\n            coming_back.append(message.message_id)\n",
             "message_id=message.message_id)\n",
         ),
     ),
     _mutant(
         "a message parked and handed back",
         (
-            BATCH,
-            "            count_parked(error.code)\n",
-            "            count_parked(error.code)\n            self.coming_back.append(message.message_id)\n",
+            PARKING,
+            "        count_parked(error.code)\n",
+            "        count_parked(error.code)\n        coming_back.append(message.message_id)\n",
         ),
     ),
     # A newer release beside this one.
@@ -611,6 +612,21 @@ MUTANTS = (
         tests="tests/functions/test_webhook_refunds.py",
     ),
     _mutant(
+        "a refund that is parked already parks each update of its order",
+        (PARKING, "            if _is_repeated(message, error, facts):\n", "            if False:\n"),
+        tests="tests/functions/test_webhook_refunds.py",
+    ),
+    _mutant(
+        "a refused refund is dropped beside one that is parked already",
+        ("chalicelib/usecases/linking.py", "return not any(own)", "return not own[0]"),
+        tests="tests/functions/test_webhook_refunds.py",
+    ),
+    _mutant(
+        "a session is lost if its money was captured before it",
+        ("chalicelib/adapters/dynamodb/links.py", 'ReturnValues="ALL_NEW"', 'ReturnValues="UPDATED_NEW"'),
+        tests="tests/functions/test_webhook_ingest.py",
+    ),
+    _mutant(
         "missing ground parked at once", (ENDING, "waited_seconds >= retry.total_seconds:", "waited_seconds >= 0:")
     ),
     _mutant(
@@ -670,7 +686,7 @@ MUTANTS = (
         "a letter loses the subject that it came on",
         ("chalicelib/contracts/inbound/messages.py", '            "subject": self.subject,\n', ""),
     ),
-    _mutant("a wrong reason", (BATCH, "message.parked(code=error.code,", "message.parked(code=Code.INTERNAL,")),
+    _mutant("a wrong reason", (PARKING, "message.parked(code=error.code,", "message.parked(code=Code.INTERNAL,")),
     _mutant(
         "a body in the log",
         (

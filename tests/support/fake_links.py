@@ -1,6 +1,6 @@
 """Links in memory: what the table on DynamoDB does, without one."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from chalicelib.domain.ids import MerchantId
@@ -16,6 +16,8 @@ class FakeLinks:
     links: dict[str, Link] = field(default_factory=dict)
     payments: dict[str, MerchantId] = field(default_factory=dict)
     paid: dict[str, str] = field(default_factory=dict)
+    sales: dict[str, dict[str, str]] = field(default_factory=dict)
+    letters: dict[str, str] = field(default_factory=dict)
     reads: list[list[str]] = field(default_factory=list)
 
     def read(self, names: Iterable[str]) -> dict[str, MerchantId]:
@@ -42,6 +44,13 @@ class FakeLinks:
 
     def invoices(self, payment_names: Iterable[str]) -> dict[str, str]:
         return {name: self.paid[name] for name in payment_names if name in self.paid}
+
+    def put_sale(self, payment_name: str, texts: Mapping[str, str]) -> dict[str, str]:
+        self.sales.setdefault(payment_name, {}).update(texts)
+        return dict(self.sales[payment_name])
+
+    def put_letter(self, fact: str, message_id: str) -> bool:
+        return self.letters.setdefault(fact, message_id) == message_id
 
     def remove(self, link: Link) -> bool:
         standing = self.links.get(link.name)

@@ -3,6 +3,8 @@
     name "shopify:teegeist.example"   merchant_id, kind, since, label   in the index by_kind
     name "stripe:pi_1"                merchant_id                       a payment: in no list
     name "paid:stripe:pi_1"           invoice                           the invoice that the payment paid
+    name "sale:stripe:pi_1"           session, credits, captured        of a payment that is captured later
+    name "parked:{reason}:{fact}"     letter                            the message that was parked for the fact
     name "merchant:{merchant id}"     each of its names, as an attribute with the label ("" where there is none)
     name "word:{label's end}#{name}"  merchant_id, kind "word"          a label from one of its words on, for searches
 
@@ -116,6 +118,34 @@ class DynamoDBLinks:
             for _, items in batch_read(self._client, self._table, keys, component=WHO):
                 found |= {item["name"]["S"].removeprefix(_paid("")): item["invoice"]["S"] for item in items}
         return found
+
+    def put_sale(self, payment_name: str, texts: Mapping[str, str]) -> dict[str, str]:
+        """Keep what a webhook says of a payment that is captured later; return what is known of it since the first."""
+        with transient_faults(WHO):
+            # One write of one item: of two webhooks at once, the later one sees what both say.
+            known = self._client.update_item(
+                TableName=self._table,
+                Key=_key(f"sale:{payment_name}"),
+                UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in texts),
+                ExpressionAttributeNames={f"#{name}": name for name in texts},
+                ExpressionAttributeValues={f":{name}": {"S": text} for name, text in texts.items()},
+                ReturnValues="ALL_NEW",
+            )["Attributes"]
+        return {name: value["S"] for name, value in known.items() if name != "name"}
+
+    def put_letter(self, fact: str, message_id: str) -> bool:
+        """Keep which message is parked for a fact; return whether it is this one, and not an earlier one."""
+        try:
+            with transient_faults(WHO):
+                self._client.put_item(
+                    TableName=self._table,
+                    Item={**_key(f"parked:{fact}"), "letter": {"S": message_id}},
+                    ConditionExpression="attribute_not_exists(letter) OR letter = :letter",
+                    ExpressionAttributeValues={":letter": {"S": message_id}},
+                )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
 
     def remove(self, link: Link) -> bool:
         """Remove a name's link, if it still belongs to this merchant; return whether it did."""

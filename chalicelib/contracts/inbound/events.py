@@ -40,8 +40,8 @@ from chalicelib.contracts.inbound.reversals import PaymentDisputed, PaymentDispu
 from chalicelib.contracts.values import Reading
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.ids import Instant, MerchantId, instant
-from chalicelib.domain.links import Link
-from chalicelib.domain.movements import ORDER_UPDATED, Movement
+from chalicelib.domain.links import Link, LinkKind, link_name
+from chalicelib.domain.movements import ORDER_UPDATED, Movement, RefundMovement
 from chalicelib.domain.outcomes import Outcome, contradicts_record
 
 AskingPayload = (
@@ -84,7 +84,8 @@ class Event:
     merchant may have; `paid` are the invoices that payments paid, by the payments' names. An event that `closes`
     reports that the shop removed the app, at `occurred_at` if the time is known. `secondary` are movements that have
     events of their own, and may be repeated here: one that contradicts its record is ignored. `moot` is set if none of
-    its movements gives money back: if their orders never arrive, they are ignored, as `moot` says.
+    its movements gives money back: if their orders never arrive, they are ignored, as `moot` says. `source` sent it as
+    a webhook of its own.
     """
 
     event_type: str
@@ -100,6 +101,7 @@ class Event:
     merchant_id: MerchantId | None = None
     closes: bool = False
     occurred_at: Instant | None = None
+    source: LinkKind | None = None
 
     @property
     def opens(self) -> bool:
@@ -127,6 +129,23 @@ class Event:
             for movement, outcome in zip(self.secondary, outcomes, strict=False)
             if isinstance(outcome, Rejected) and contradicts_record(outcome)
         ]
+
+    def facts(self, error: Rejected, outcomes: Sequence[Outcome], secondary: Sequence[Outcome]) -> tuple[str, ...]:
+        """Return for which facts it is parked because of `error`, if other messages report them too.
+
+        These are refunds of a webhook: each webhook of their order repeats them. Those of `secondary`, the outcomes of
+        the secondary movements, that contradict their record are no reason to park it.
+        """
+        asked = [*zip(self.movements, outcomes, strict=False)]
+        asked += [one for one in zip(self.secondary, secondary, strict=False) if not contradicts_record(one[1])]
+        refused = {
+            movement.reference_id: outcome
+            for movement, outcome in asked
+            if isinstance(movement, RefundMovement) and isinstance(outcome, Rejected)
+        }
+        if self.source is None or not any(outcome is error for outcome in refused.values()):
+            return ()
+        return tuple(f"{outcome.code}:{link_name(self.source, name)}" for name, outcome in refused.items())
 
 
 def read_event(

@@ -11,7 +11,7 @@ from chalicelib.contracts.inbound.envelopes import Envelope
 from chalicelib.contracts.inbound.expiry import Expiring
 from chalicelib.contracts.inbound.payloads import CreditsByManyNames, Ignored, Terms, fixed_movement, known_by
 from chalicelib.contracts.moments import EARLIEST, EPOCH, MOMENT_FORM, integral, moment, never_set
-from chalicelib.contracts.values import Id, PaymentAliases, PaymentId, Reading, nil_is_none
+from chalicelib.contracts.values import FactId, Id, PaymentAliases, PaymentId, Reading, nil_is_none
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.ids import escaped
 from chalicelib.domain.movements import Kind, Movement
@@ -28,7 +28,7 @@ def _start(value: Any) -> Any:
 class SubscriptionRenewed(Expiring, CreditsByManyNames):
     """A subscription was renewed for a period: every period counts, the same period once."""
 
-    subscription_id: Id
+    subscription_id: FactId
     renewal_id: Annotated[PaymentId | None, nil_is_none] = None
     period_start: Annotated[Id | None, BeforeValidator(_start)] = None
     period_end: Annotated[Any, WithJsonSchema(MOMENT_FORM)] = None

@@ -167,10 +167,10 @@ def _order(fields: Fields, topic: str, terms: SourceTerms) -> list[Part]:
         ),
     )
     charged = status is not None and status.lower() in PAID and (terms.count_test_orders or not test)
-    return [order, *(_settled(fields, order_id) if updated and charged else ())]
+    return [order, *(_settled(fields, order_id, terms) if updated and charged else ())]
 
 
-def _settled(order: Fields, order_id: str) -> list[Part]:
+def _settled(order: Fields, order_id: str, terms: SourceTerms) -> list[Part]:
     """Return the order's settled refunds: one that was pending at first is reported only here."""
     found: list[Part] = []
     for refund in order.each("refunds"):
@@ -178,7 +178,7 @@ def _settled(order: Fields, order_id: str) -> list[Part]:
         named = order_id
         try:
             named = refund_id = number(refund, "id", "Refund")
-            amount = refunded(refund, refund_id, shops=order.word("currency"))
+            amount = refunded(refund, refund_id, count_tests=terms.count_test_orders, shops=order.word("currency"))
         except Rejected as error:
             found.append(Unused(reason=error.code, field=error.field, reference_id=named))
             continue
@@ -194,15 +194,13 @@ def _refund(fields: Fields, _topic: str, terms: SourceTerms) -> list[Part]:
     refund_id = number(fields, "id", "Refund")
     if fields.values.get("transactions") is None:
         fields.missing("transactions")
-    tests = [one.path("test") for one in fields.each("transactions") if one.flag("test")]
-    if tests and not terms.count_test_orders:
-        return [Unused(reason=UnusedReason.TEST_ORDER, field=tests[0], reference_id=refund_id)]
-    amount = refunded(fields, refund_id)
+    amount = refunded(fields, refund_id, count_tests=terms.count_test_orders)
     if isinstance(amount, Unused):
         return [amount]
     if amount.abroad is not None:
         reason = f"the refund was paid in {amount.currency}, and it states no such amount in the shop's currency"
-        raise Rejected(Code.CURRENCY_MISMATCH, reason, field=amount.abroad)
+        fact = link_name(LinkKind.SHOPIFY, refund_id)
+        raise Rejected(Code.CURRENCY_MISMATCH, reason, field=amount.abroad, fact=fact)
     return [_refund_event(refund_id, order_id, amount)]
 
 

@@ -63,10 +63,10 @@ class Refunded:
     shops: str | None = None
 
 
-def refunded(refund: Fields, reference_id: str, *, shops: str | None = None) -> Refunded | Unused:
+def refunded(refund: Fields, reference_id: str, *, count_tests: bool, shops: str | None = None) -> Refunded | Unused:
     """Return the money that a refund gave back: 0 for a restock, which has no transactions.
 
-    `shops` is the shop's currency, if it is known from elsewhere.
+    Of a test it is none, unless `count_tests`. `shops` is the shop's currency, if it is known from elsewhere.
 
     Raises:
         Rejected: it cannot be read.
@@ -74,6 +74,8 @@ def refunded(refund: Fields, reference_id: str, *, shops: str | None = None) -> 
     settled: list[tuple[Decimal, str | None, str]] = []
     failed = None
     for one in refund.each("transactions"):
+        if one.flag("test") and not count_tests:
+            return Unused(reason=UnusedReason.TEST_ORDER, field=one.path("test"), reference_id=reference_id)
         status = (one.text("status") or "").lower()
         if (one.text("kind") or "").lower() != "refund":
             continue

@@ -6,16 +6,17 @@ events, only one of them counts: `invoice.paid` for a purchase with an invoice, 
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Final, TypeGuard
+from typing import Any, Final
 
-from chalicelib.contracts.event_types import DISPUTE_WON, PAYMENT_DISPUTED, PAYMENT_REFUNDED, PAYMENT_SUCCEEDED
+from chalicelib.contracts.event_types import DISPUTE_WON, PAYMENT_DISPUTED, PAYMENT_REFUNDED
 from chalicelib.contracts.sources import fields as reading
 from chalicelib.contracts.sources.fields import Fields, Shape
-from chalicelib.contracts.sources.stripe_credits import ID, METADATA, PRICED, in_range, of_lines, stated, unknown
+from chalicelib.contracts.sources.stripe_checkout import checkout, own_id, sale
+from chalicelib.contracts.sources.stripe_credits import ID, METADATA, PRICED
 from chalicelib.contracts.sources.stripe_invoices import (
     INVOICE,
     other_names,
@@ -31,7 +32,7 @@ from chalicelib.contracts.sources.webhooks import (
     UnusedReason,
     Webhook,
 )
-from chalicelib.contracts.values import given, money_text
+from chalicelib.contracts.values import money_text
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.ids import NIL_UUID, MerchantId, merchant_id
 from chalicelib.domain.links import LinkKind, link_name
@@ -53,6 +54,7 @@ _OBJECT: Shape = {
     "amount_captured": None,
     "amount_refunded": None,
     "captured": None,
+    "capture_method": None,
     "latest_charge": ID,
     "charge": {"id": None, "invoice": ID, "customer": ID, "metadata": METADATA},
     "payment": {"payment_intent": ID, "charge": ID},
@@ -66,6 +68,7 @@ _TYPE = re.compile(r"[a-z0-9_.\[\]-]{1,128}")
 _PAYMENTS = frozenset({"charge", "payment_intent", "invoice", "checkout.session"})
 _NAMING: Mapping[str, str] = {
     "charge.succeeded": "charge",
+    "charge.captured": "charge",
     "payment_intent.succeeded": "payment_intent",
     "invoice_payment.paid": "invoice_payment",
 }
@@ -122,9 +125,8 @@ def read(body: Mapping[str, Any], terms: SourceTerms) -> Webhook:
         merchant_id=owner.merchant_id,
         payment_names=owner.payment_names,
         paid=paid,
-        goes_back=next(
-            (link_name(LinkKind.STRIPE, one.payload["payment_id"]) for one in parts if _goes_back(one)), None
-        ),
+        sale=sale(event_type, resource, parts, terms) if counts else None,
+        goes_back=_goes_back(parts),
         occurred_at=created if type(created) is int else None,
         correlation_id=event.word("id"),
         parts=tuple(parts),
@@ -148,37 +150,8 @@ def _unused(_resource: Fields, _terms: SourceTerms) -> list[Part]:
     return [Unused(reason=UnusedReason.TOPIC_UNUSED, field="type")]
 
 
-def _checkout(session: Fields, terms: SourceTerms) -> list[Part]:
-    session_id = _own_id(session)
-    by_invoice = next((name for name in ("invoice", "subscription") if session.reference(name)), None)
-    status = session.text("payment_status") or session.missing("payment_status")
-    if by_invoice is None and session.within("invoice_creation").flag("enabled"):
-        # Its invoice is made after the payment, and may not be named yet.
-        by_invoice = "invoice_creation"
-    if by_invoice is not None:
-        return [unused(UnusedReason.NAMED_BY_INVOICE, session, by_invoice)]
-    if status == "no_payment_required" or session.whole("amount_total") == 0:
-        return [unused(UnusedReason.NOTHING_PAID, session, "payment_status")]
-    if status != "paid":
-        return [unused(UnusedReason.CHECKOUT_UNPAID, session, "payment_status")]
-    credits_given = stated(session.within("metadata"))
-    if credits_given is None:
-        lines = session.within("line_items")
-        if lines.flag("has_more"):
-            raise Rejected(Code.LINES_MISSING, "the webhook does not contain all lines", field=lines.path("has_more"))
-        bought = list(lines.each("data"))
-        if not bought:
-            unknown(session.path("metadata.credits"))
-        credits_given = in_range(session, of_lines(bought, terms))
-    if credits_given == 0:
-        return [unused(UnusedReason.NO_CREDITS, session, "metadata")]
-    intent = session.reference("payment_intent")
-    payload = given(payment_id=intent or session_id, credits=credits_given, aliases=[session_id] if intent else None)
-    return [SourceEvent(event_type=PAYMENT_SUCCEEDED, payload=payload)]
-
-
 def _refunded_charge(charge: Fields, _terms: SourceTerms) -> list[Part]:
-    _own_id(charge)
+    own_id(charge)
     if charge.values.get("captured") is not None and not charge.flag("captured"):
         return [unused(UnusedReason.NOTHING_PAID, charge, "captured")]
     total, back = charge.needed("amount"), charge.needed("amount_refunded")
@@ -202,24 +175,23 @@ def _refunded_charge(charge: Fields, _terms: SourceTerms) -> list[Part]:
 
 
 def _refund(refund: Fields, _terms: SourceTerms) -> list[Part]:
-    _own_id(refund)
+    # Up to three types of events report the same, and again whatever else changes later.
+    fact = link_name(LinkKind.STRIPE, own_id(refund))
     if refund.text("status") in _REFUND_OVER:
         # The charge's figure counted it when it was made, and no event of ours takes that back.
-        raise Rejected(
-            Code.REFUND_FAILED,
-            "the refund failed after it was counted: correct the balance with credits adjust",
-            field=refund.path("status"),
-        )
+        reason = "the refund failed after it was counted: correct the balance with credits adjust"
+        raise Rejected(Code.REFUND_FAILED, reason, field=refund.path("status"), fact=fact)
     if refund.reference("charge") is not None:
         return [unused(UnusedReason.NAMED_BY_CHARGE, refund, "charge")]
     if refund.reference("payment_intent") is not None:
-        refund.missing("charge")
+        field = refund.path("charge")
+        raise Rejected(Code.FIELD_MISSING, f"{field} is missing", field=field, fact=fact)
     return [unused(UnusedReason.NOTHING_PAID, refund, "charge")]
 
 
 def _dispute(event_type: str) -> "Reader":
     def read_dispute(dispute: Fields, _terms: SourceTerms) -> list[Part]:
-        payload = {"dispute_id": _own_id(dispute), "payment_id": _payment(dispute, "dispute")}
+        payload = {"dispute_id": own_id(dispute), "payment_id": _payment(dispute, "dispute")}
         return [SourceEvent(event_type=event_type, payload=payload)]
 
     return read_dispute
@@ -229,10 +201,6 @@ def major(minor: int, currency: str) -> str:
     """Return an amount in a currency's smallest unit (Stripe's form) as money, in plain digits."""
     places = 0 if currency in _WITHOUT_CENTS else 3 if currency in _WITH_MILS else 2
     return money_text(Decimal(minor).scaleb(-places))
-
-
-def _own_id(resource: Fields) -> str:
-    return resource.reference("id") or resource.missing("id")
 
 
 def _payment(resource: Fields, kind: str) -> str:
@@ -283,8 +251,10 @@ def _paid_invoice(resource: Fields) -> dict[str, str]:
     return {link_name(LinkKind.STRIPE, name): invoice for name in named if name and invoice}
 
 
-def _goes_back(part: Part) -> TypeGuard[SourceEvent]:
-    return isinstance(part, SourceEvent) and part.event_type in _GOING_BACK
+def _goes_back(parts: Iterable[Part]) -> str | None:
+    """Return the name of the payment that goes back, None if none does."""
+    back = (part for part in parts if isinstance(part, SourceEvent) and part.event_type in _GOING_BACK)
+    return next((link_name(LinkKind.STRIPE, part.payload["payment_id"]) for part in back), None)
 
 
 def _payment_names(resource: Fields, kind: str) -> tuple[str, ...]:
@@ -302,9 +272,9 @@ def _payment_names(resource: Fields, kind: str) -> tuple[str, ...]:
 Reader = Callable[[Fields, SourceTerms], list[Part]]
 _READERS: Mapping[str, tuple[str, Reader]] = {
     "invoice.paid": ("invoice", paid_invoice),
-    "checkout.session.completed": ("checkout.session", _checkout),
+    "checkout.session.completed": ("checkout.session", checkout),
     # Money that takes days comes after a session that was completed unpaid.
-    "checkout.session.async_payment_succeeded": ("checkout.session", _checkout),
+    "checkout.session.async_payment_succeeded": ("checkout.session", checkout),
     "charge.refunded": ("charge", _refunded_charge),
     "refund.created": ("refund", _refund),
     "refund.updated": ("refund", _refund),

@@ -10,7 +10,7 @@ from chalicelib.contracts.sources.fields import as_json
 from chalicelib.contracts.values import given
 from chalicelib.domain.errors import Code
 from chalicelib.domain.ids import MerchantId
-from chalicelib.domain.links import LinkKind
+from chalicelib.domain.links import LinkKind, link_name
 
 
 class UnusedReason(StrEnum):
@@ -85,6 +85,39 @@ Part = SourceEvent | Unused | Closed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sale:
+    """What is known of a payment that is captured after its checkout session was completed, whichever comes first.
+
+    `session` is None until it is known; `credits` too, and if it does not state them.
+    """
+
+    payment_id: str
+    session: str | None = None
+    credits: int | None = None
+    captured: bool = False
+
+    @property
+    def payment_name(self) -> str:
+        """The name under which it is kept."""
+        return link_name(LinkKind.STRIPE, self.payment_id)
+
+    def texts(self) -> dict[str, str]:
+        """Return what is known as texts; `read_texts` takes them, together with those of other webhooks."""
+        stated = None if self.credits is None else str(self.credits)
+        return given(session=self.session, credits=stated, captured="yes" if self.captured else None)
+
+    def read_texts(self, texts: Mapping[str, str]) -> "Sale":
+        """Return the sale of this payment of which all webhooks together say `texts`."""
+        stated = texts.get("credits")
+        return Sale(
+            payment_id=self.payment_id,
+            session=texts.get("session"),
+            credits=None if stated is None else int(stated),
+            captured="captured" in texts,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Webhook:
     """What a webhook translates to, part by part; at least one.
 
@@ -93,7 +126,8 @@ class Webhook:
     when a webhook with a customer has them. Only `name` may open an account.
 
     `paid` is the invoice that a payment paid, by the payment's name: since 2025-03-31 no other event of Stripe has it.
-    `goes_back` is the name of the payment that is refunded or disputed.
+    `goes_back` is the name of the payment that is refunded or disputed. `sale` is what it says of a payment that is
+    captured later.
     """
 
     source: LinkKind
@@ -103,6 +137,7 @@ class Webhook:
     payment_names: tuple[str, ...] = ()
     paid: Mapping[str, str] = field(default_factory=dict)
     goes_back: str | None = None
+    sale: Sale | None = None
     occurred_at: str | int | None
     correlation_id: str | None
     parts: tuple[Part, ...]
