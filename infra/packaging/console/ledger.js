@@ -92,7 +92,7 @@ export function Ledger({ id, newest, turn }) {
     known.current = newest;
   }, [newest]);
   const total = pages.data?.pagination.total;
-  return html`<${Section} name="Ledger" first title=${html`Ledger ${typeof total === "number" && html`<span class="small muted">${counted(total, "transaction")}</span>`}`}>
+  return html`<${Section} name="Ledger" first kind="card ledger" title=${html`Ledger ${typeof total === "number" && html`<span class="small muted">${counted(total, "transaction")}</span>`}`}>
     <${Filters} filters=${filters} set=${setFilters} />
     ${backwards && html`<p class="wrong" role="alert">The first day is after the last.</p>`}
     ${rows.length > 0 && html`<${Scroll} name="Transactions, newest first"><table><caption class="sr">Transactions, newest first</caption><thead><tr><th scope="col" class="num wide">No.</th><th scope="col">When</th><th scope="col">Type</th><th scope="col" class="num">Credits</th><th scope="col" class="num">Balance</th></tr></thead>
