@@ -97,15 +97,17 @@ def signed_in_tabs(browser: Browser) -> Iterator[Callable[..., Page]]:
     """Yield what opens a view of the console in a new context of the browser, and close all of them at the end.
 
     It takes the view, a token (an admin's by default), a script that runs before the page's own, and options of the
-    context.
+    context. An error in a page fails the test.
     """
     contexts: list[BrowserContext] = []
+    errors: list[str] = []
 
     def opened(view: str = "", bearer: str | None = None, *, script: str = "", **options: Any) -> Page:
         context = browser.new_context(locale="en-GB", **options)
         contexts.append(context)
         context.add_init_script(f"sessionStorage.setItem('credits.token', '{bearer or admin_token()}')\n{script}")
         page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
         PageApi(app).serve(page)
         page.goto(f"{ORIGIN}/console#/{view}")
         return page
@@ -113,3 +115,4 @@ def signed_in_tabs(browser: Browser) -> Iterator[Callable[..., Page]]:
     yield opened
     for context in contexts:
         context.close()
+    assert errors == []

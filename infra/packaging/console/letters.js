@@ -2,7 +2,7 @@
 
 import { html, useState } from "./preact.js";
 import { ask } from "./api.js";
-import { called, Shop, useNames } from "./names.js";
+import { Shop, shopName, useNames } from "./names.js";
 import { Badge, EventName, Pages, Term, Time, Title, Trouble, useLoad, usePages } from "./parts.js";
 import { indented, number, visible } from "./words.js";
 
@@ -106,7 +106,7 @@ function Groups({ code, merchant }) {
   const codes = numbered(groups.filter((group) => !merchant || group.merchant_id === merchant), "code");
   const merchants = numbered(groups.filter((group) => !code || group.code === code), "merchant_id");
   return html`<${Links} name="Code" rows=${codes} chosen=${code} to=${(one) => address(one, merchant)}>${(one) => visible(one).replaceAll("_", " ")}<//>
-    <${Links} name="Merchant" rows=${merchants.slice(0, MERCHANTS_MOST)} more=${merchants.length - MERCHANTS_MOST} chosen=${merchant} to=${(one) => address(code, one)}>${(one) => called(one, named)}<//>
+    <${Links} name="Merchant" rows=${merchants.slice(0, MERCHANTS_MOST)} more=${merchants.length - MERCHANTS_MOST} chosen=${merchant} to=${(one) => address(code, one)}>${(one) => shopName(one, named)}<//>
     ${data.pagination.has_next && html`<p class="small muted">Counted in the ${number(groups.length)} largest groups.</p>`}`;
 }
 

@@ -36,7 +36,7 @@ export function Links({ id, done }) {
     change("PUT", `${kind}:${name.trim()}`, { merchant_id: id, ...(called ? { label: called } : {}) }, `Linked. Send its webhooks to ${new URL(`api/v1/webhooks/${kind}`, location)}`);
   };
   return html`<${Section} name="Shops and customers">
-    ${names.length ? html`<ul class="plain">${names.map((one) => html`<li key=${one.name}><code class="name">${visible(one.name)}</code>${one.label && ` ${visible(one.label)}`}
+    ${names.length ? html`<ul>${names.map((one) => html`<li key=${one.name}><code class="name">${visible(one.name)}</code>${one.label && ` ${visible(one.label)}`}
       <button type="button" class="quiet small" aria-label="Unlink ${one.name}" disabled=${state.busy} onClick=${() => change("DELETE", one.name, undefined, "Unlinked. It may still be used for five minutes.")}>Unlink</button></li>`)}</ul>`
       : data && html`<p class="muted">No shop and no customer is linked to this merchant.</p>`}
     <form onSubmit=${link} aria-label="Link a shop or customer">

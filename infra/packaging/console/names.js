@@ -24,6 +24,6 @@ export function useNames(ids) {
 }
 
 // A merchant's name, or how its id begins where it has none.
-export const called = (id, named) => named(id) ?? html`<code title=${id}>${id.slice(0, 8)}</code>`;
+export const shopName = (id, named) => named(id) ?? html`<code title=${id}>${id.slice(0, 8)}</code>`;
 
-export const Shop = ({ id, named }) => html`<a class="shop" href="#/merchant/${id}">${called(id, named)}</a>`;
+export const Shop = ({ id, named }) => html`<a class="shop" href="#/merchant/${id}">${shopName(id, named)}</a>`;

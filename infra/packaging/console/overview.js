@@ -1,6 +1,6 @@
 // The fleet, what happens at this moment, and the shops that need a look.
 
-import { html, useRef, useState } from "./preact.js";
+import { html, useRef } from "./preact.js";
 import { ask } from "./api.js";
 import { FleetDays } from "./days.js";
 import { AccountTable } from "./merchants.js";
@@ -63,7 +63,7 @@ function Live({ readings }) {
   const orders = rate(readings, "orders");
   const lately = (name) => `+${number(grown(readings, name))} in the last minute`;
   const beat = now.bridge_seen_at && (new Date(now.as_of) - new Date(now.bridge_seen_at)) / 1000;
-  return html`<${Section} name="At this moment" first kind="card live" title=${html`At this moment <span class="small muted">as of ${shortTime(now.as_of)}</span>`}>
+  return html`<${Section} name="At this moment" first title=${html`At this moment <span class="small muted">as of ${shortTime(now.as_of)}</span>`}>
     <dl class="figures">
       <div class="figure wide"><dt>Orders a minute</dt><dd data-test="orders">${orders === null ? "…" : number(Math.round(orders))}</dd><dd><${Spark} readings=${readings} /></dd></div>
       <${Figure} name="Duplicates" value=${number(now.duplicates)} note=${lately("duplicates")} />
