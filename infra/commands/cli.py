@@ -3,6 +3,7 @@
 This is its table of contents; infra/commands has a module for each group, and what they share.
 """
 
+import os
 import sys
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -105,6 +106,8 @@ def credits_command(
 
 def main() -> None:
     """Run the command line."""
+    # There are none, and pydantic would look for them in every package that is installed.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "true")
     asked = sys.argv[1] if len(sys.argv) > 1 else None
     command_line(asked if asked in COMMANDS else None)(prog_name="credits")
 

@@ -9,18 +9,20 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from botocore.loaders import Loader
+from botocore.session import get_session
 
 from infra.deploying.artifacts import CODE_PLACEHOLDER
 from infra.deploying.outputs import described, outputs_of
 from infra.packaging.region import REGION
-from infra.packaging.yaml_text import yaml_parse
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -41,6 +43,14 @@ UNKNOWN_TO_EMULATOR = {"AlarmsOnSums": "false", "ArchiveDays": "0", "BusLogLevel
 """Parameters that leave out what ministack 1.5.33 does not know: archives, alarms on several metrics, and the delivery
 of logs. It has no CodeDeploy either, which nothing but `make deploy STAGE=prod` asks for."""
 GATEWAY_RESPONSES = "x-amazon-apigateway-gateway-responses"
+_making = Lock()
+
+
+class _Loader(Loader):
+    """Takes every folder of descriptions for a service; botocore's own looks into all 400 for each kind of them."""
+
+    def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 - botocore's own name
+        return [each.name for path in self.search_paths for each in Path(path).glob("*")]
 
 
 class DeploymentFailedError(RuntimeError):
@@ -99,7 +109,11 @@ def parsed(template: Path) -> Mapping[str, Any]:
     return content
 
 
-_parsed = lru_cache(maxsize=4)(yaml_parse)
+@lru_cache(maxsize=4)
+def _parsed(text: str) -> Any:
+    from infra.packaging.yaml_text import yaml_parse  # noqa: PLC0415 - no command needs it
+
+    return yaml_parse(text)
 
 
 def public_api_address(endpoint_url: str, outputs: Mapping[str, str]) -> str:
@@ -107,15 +121,22 @@ def public_api_address(endpoint_url: str, outputs: Mapping[str, str]) -> str:
     return f"{endpoint_url}/_aws/execute-api/{outputs['PublicApiId']}/$default" if "PublicApiId" in outputs else ""
 
 
+@cache
 def emulator_session(region: str = REGION) -> boto3.Session:
-    """Return a session whose clients never reach a real account."""
-    return boto3.Session(aws_access_key_id=MADE_UP, aws_secret_access_key=MADE_UP, region_name=region)
+    """Return a session whose clients never reach a real account; it is the same each time, and reads nothing twice."""
+    core = get_session()
+    core.register_component("data_loader", _Loader())
+    return boto3.Session(
+        botocore_session=core, aws_access_key_id=MADE_UP, aws_secret_access_key=MADE_UP, region_name=region
+    )
 
 
 def emulator_client(endpoint_url: str | None, service: str, **settings: Any) -> Any:
     """Return a client of the emulator, which is never behind a proxy; `settings` are those of botocore's Config."""
     config = Config(**{"retries": {"total_max_attempts": 3}, "proxies": {}, **settings})
-    return emulator_session().client(service, endpoint_url=endpoint_url, config=config)  # type: ignore[call-overload]
+    # A session makes one client at a time, clients may be used by any thread.
+    with _making:
+        return emulator_session().client(service, endpoint_url=endpoint_url, config=config)  # type: ignore[call-overload]
 
 
 def _upload(s3: "S3Client", folder: Path, parameters: Mapping[str, str]) -> str:

@@ -18,9 +18,14 @@ logged at all. Here a worker marks the end of its log before it answers.
 
 Texts read once: ministack reads the text of a condition again for every item of a query, which was two fifths of its
 CPU where a merchant has some thousand transactions, and each number of an item four times as it is written.
+
+Items copied plainly: an item is JSON, which needs none of the care that `copy.deepcopy` takes of other objects; that
+was a twelfth of its CPU where orders are recorded.
 """
 
+import copy
 import hashlib
+import marshal
 import signal
 import sys
 import tempfile
@@ -109,6 +114,14 @@ def _read_texts_once() -> None:
         setattr(dynamodb, name, _once(getattr(dynamodb, name)))
 
 
+def _copied(content: Any) -> Any:
+    """Return a deep copy, which Python's own way of writing values makes at once of what is plain JSON."""
+    try:
+        return marshal.loads(marshal.dumps(content))  # noqa: S302 - our own bytes
+    except ValueError:
+        return copy.deepcopy(content)
+
+
 def unread() -> dict[str, Any]:
     """Return the records of the tables' streams that some function has not read, and how many were before them."""
     records, before = AccountRegionScopedDict(), AccountRegionScopedDict()
@@ -172,6 +185,7 @@ if __name__ == "__main__":
     lambda_runtime.zipfile = SimpleNamespace(**{**vars(zipfile), "ZipFile": _Package})
     _mark_ends_of_logs()
     _read_texts_once()
+    dynamodb.copy = SimpleNamespace(deepcopy=_copied)
     http_api.install()
     if persistence.PERSIST_STATE:
         _keep_state()

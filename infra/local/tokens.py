@@ -1,4 +1,7 @@
-"""A key pair, made at a start where none was kept, and tokens signed with it: the local stack's identity provider."""
+"""A key pair, made at a start where none was kept, and tokens signed with it: the local stack's identity provider.
+
+Most commands read only the names here: what signs is imported where it is needed, since that takes a tenth of a second.
+"""
 
 import base64
 import hashlib
@@ -8,10 +11,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-
-import jwt
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 ALGORITHM = "ES256"
 AUDIENCE = "credit-service"
@@ -34,6 +33,8 @@ class Signer:
 
     def token(self, *, subject: str, scope: str, merchant_id: str | None = None) -> str:
         """Return a bearer token, valid for a week, for a `subject` and a `scope`."""
+        import jwt  # noqa: PLC0415 - see above
+
         now = int(time.time())
         claims = {
             "iss": ISSUER,
@@ -51,6 +52,9 @@ class Signer:
 
 def new_signer(directory: Path) -> Signer:
     """Make a key pair; the private key is in `directory`, readable by its owner only, and replaces the old one."""
+    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - see above
+    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415 - the same
+
     private_key = ec.generate_private_key(ec.SECP256R1())
     path = directory / PRIVATE_KEY_FILE
     pem = private_key.private_bytes(
@@ -71,6 +75,10 @@ def write_privately(path: Path, content: bytes) -> None:
 
 def signer_with(path: Path) -> Signer:
     """Return the signer whose private key is in the file `path`."""
+    import jwt  # noqa: PLC0415 - see above
+    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - the same
+    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415 - the same
+
     private_key = serialization.load_pem_private_key(path.read_bytes(), password=None)
     if not isinstance(private_key, ec.EllipticCurvePrivateKey):
         raise TypeError(f"{path} holds no key of an elliptic curve")

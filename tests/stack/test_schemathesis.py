@@ -17,7 +17,7 @@ from infra.interfaces.story import MERCHANT, story
 from infra.local.tokens import ADMIN_SCOPE, OPS_SCOPE
 from tests.support.engines import PROGRAMS, clean_environment
 from tests.support.running_stack import client
-from tests.support.stack_process import READY_SECONDS, Run, started, wait
+from tests.support.stack_process import READY_SECONDS, ROOT, Run, started, wait
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.xdist_group("schemathesis")]
 
@@ -80,7 +80,8 @@ def checked(stack: Run, folder: Path, options: Sequence[str]) -> subprocess.Comp
             *options,
         ],
         cwd=folder,
-        env=clean_environment({"HOME": str(folder)}),
+        # What it reckons once about Unicode is kept with the other tests' own.
+        env=clean_environment({"HOME": str(folder), "HYPOTHESIS_STORAGE_DIRECTORY": str(ROOT / ".hypothesis")}),
         capture_output=True,
         check=False,
         text=True,
