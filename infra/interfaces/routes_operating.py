@@ -67,8 +67,8 @@ DESK = (
             "seconds at most. Two requests at the same time each get a part of the dead letters: what the other one "
             "holds is on no page. `complete` is false where not all were seen: letters newer than those of the page "
             "may be missing, and are on no later page; ask again without a cursor, or use `credits dead-letters "
-            "list`, which has the time. Long bodies are cut so that the answer has at most 6 MB, and marked by `body_cut`: "
-            "the answer about one dead letter has its whole body."
+            "list`, which has the time. Long bodies are cut so that the answer has at most 6 MB, and marked by "
+            "`body_cut`: the answer about one dead letter has its whole body."
         ),
         parameters=(LIMIT, query("cursor", TEXT, "`next_cursor` of the page before."), *_NARROWED),
         answers=listed("Parked messages.", DeadLetter, samples.dead_letters(), form=LetterListing),
