@@ -19,7 +19,7 @@ from chalicelib.domain.figures import Figures, recount
 from chalicelib.domain.ledger import Account
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.transactions import Total
-from chalicelib.handlers.roll_up import _FleetReport
+from chalicelib.handlers.roll_up import _FleetDay, _FleetReport
 from chalicelib.settings import settings
 from chalicelib.usecases import counting
 from chalicelib.wiring import for_api, for_figures, for_posting
@@ -48,6 +48,7 @@ def forget_the_container() -> None:
         built.cache_clear()
     for_figures.counter_writer.cache_clear()
     _FleetReport.at = float("-inf")
+    _FleetDay.begun = ""
     telemetry.counters._values.clear()
     telemetry.counters.urgent = False
 

@@ -27,7 +27,7 @@ from chalicelib.domain.links import LinkKind
 from chalicelib.domain.movements import adjustment_key
 from chalicelib.domain.transactions import Transaction
 from chalicelib.environment import SettingError
-from chalicelib.handlers.roll_up import _FleetReport
+from chalicelib.handlers.roll_up import _FleetDay, _FleetReport
 from chalicelib.settings import settings
 from chalicelib.usecases import checking
 from chalicelib.wiring import for_api, for_figures, for_orders, for_posting, for_releases
@@ -399,6 +399,7 @@ def _races_and_faults(on: Stage) -> None:
     on.fail("TransactWriteItems", *[throttled] * 25)
     # Another test of this process may have reported the fleet less than a minute ago.
     _FleetReport.at = float("-inf")
+    _FleetDay.begun = ""
     on.call("roll_up", batch(on.system.stream(CREDITS_TABLE)))
     on.system.faults.clear()
 
