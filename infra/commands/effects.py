@@ -5,8 +5,9 @@ An effect is found under any of a fact's names, or in a later cumulative figure 
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from rich.progress import Progress
@@ -15,6 +16,7 @@ from chalicelib.contracts.api import answers
 from chalicelib.contracts.inbound.payloads import Ignored, IgnoredReason
 from chalicelib.contracts.letters import Letter
 from chalicelib.domain.errors import Rejected
+from chalicelib.domain.grace import repays
 from chalicelib.domain.ids import TransactionId
 from chalicelib.domain.movements import Movement, ReversalMovement, grounds, names_of
 from chalicelib.domain.names import DependentMovement, FactNames
@@ -76,7 +78,7 @@ class Result:
     `noun` precedes the id of an ignored part.
     `unconfirmed` counts the events that were not confirmed and may have been accepted; `ignored` are parts that the
     service ignores by rule: nobody waits for them. `left_out` says which fields of events cannot be read. `parked` are
-    the letters of `events` that were parked, by their places.
+    the letters of `events` that were parked, by their places, and `repayments` what the first inflows paid of a debt.
     """
 
     noun: str = "order "
@@ -90,6 +92,7 @@ class Result:
     before: dict[TransactionId, Fact] = field(default_factory=dict)
     recorded: dict[TransactionId, Fact] = field(default_factory=dict)
     parked: dict[int, Letter] = field(default_factory=dict)
+    repayments: dict[TransactionId, Transaction] = field(default_factory=dict)
 
     @property
     def missing(self) -> list[Movement]:
@@ -141,6 +144,9 @@ def await_effects(
     if missing := result.missing:
         # Of a message that is parked for one of its orders, the others are recorded.
         result.recorded |= facts(reader, missing)
+    recorded = (fact.transaction for own, fact in result.recorded.items() if own not in result.before)
+    for inflow in islice((one for one in recorded if one is not None and repays(one.kind)), FAULTS_SHOWN):
+        result.repayments |= reader.repayments([inflow.transaction_id], inflow.merchant_id)
 
 
 def say_ignored(result: Result, *, one: bool) -> None:
@@ -170,7 +176,7 @@ def say_effects(result: Result, conflicts: Sequence[tuple[Movement, str]], *, on
     say_ignored(result, one=one)
     if one:
         for own, fact in result.recorded.items():
-            _say_effect(own, fact, before=own in result.before)
+            _say_effect(own, fact, result.repayments, before=own in result.before)
     else:
         new = len(result.recorded) - len(result.before)
         say(f"{new:,} recorded now, {len(result.before):,} had been recorded before.")
@@ -195,7 +201,16 @@ def _say_parked(letters: Sequence[Letter]) -> None:
         say(f"… and {counted(more, 'event')} more parked.", style="red")
 
 
-def _say_effect(own: TransactionId, fact: Fact, *, before: bool) -> None:
+def say_repaid(repayment: Transaction | None) -> None:
+    """Print what an inflow paid of a debt: its own transaction shows the balance before that. Nothing for None."""
+    if repayment is not None:
+        left = f"{counted(repayment.balance_after)} left"
+        say(f"{-repayment.amount} of it paid debt (#{repayment.sequence}): {left}.", style="yellow")
+
+
+def _say_effect(
+    own: TransactionId, fact: Fact, repayments: Mapping[TransactionId, Transaction], *, before: bool
+) -> None:
     transaction = fact.transaction
     if transaction is None:
         say("A larger refund of this payment is already recorded; nothing was moved.", style="yellow")
@@ -211,6 +226,7 @@ def _say_effect(own: TransactionId, fact: Fact, *, before: bool) -> None:
         )
         if transaction.shortfall:
             say(f"{transaction.shortfall} short: it asked for {transaction.requested}.", style="yellow")
+        say_repaid(repayments.get(transaction.transaction_id))
     say(f"transaction {transaction.transaction_id}")
 
 

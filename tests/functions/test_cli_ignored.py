@@ -14,7 +14,7 @@ from infra.commands.channels import Bus
 from infra.commands.events import Outgoing
 from tests.functions.test_cli_operations import Desk, desk
 from tests.support.builders import SHOP
-from tests.support.events import opened, paid
+from tests.support.events import charged, opened, paid
 
 __all__ = ["desk"]
 
@@ -189,3 +189,17 @@ def test_who_may_not_read_the_dead_letters_is_told_so_and_waits(desk: Desk, monk
     assert said.exit_code == 1
     assert said.stderr.count("The dead letters cannot be read") == 1
     assert "1 not in the ledger yet" in said.stdout
+
+
+@pytest.mark.usefixtures("delivered")
+def test_what_of_an_inflow_paid_debt_is_said(desk: Desk) -> None:
+    desk.system.ingest(opened(), charged("p1", 5), *(paid(order) for order in range(105)))
+    desk.run("emit", "payment_refunded", f"merchant_id={SHOP}", "payment_id=p1", "reversal_id=r1", "credits=5", *SENT)
+
+    said = desk.run("emit", "payment_succeeded", f"merchant_id={SHOP}", "payment_id=p2", "credits=8", *SENT)
+    later = desk.run("emit", "payment_succeeded", f"merchant_id={SHOP}", "payment_id=p3", "credits=1", *SENT)
+
+    assert ": 0 → 8 credits" in said.stdout
+    assert "5 of it paid debt (#" in said.stdout
+    assert "): 3 credits left." in said.stdout
+    assert (later.exit_code, "paid debt" in later.stdout) == (0, False)

@@ -77,7 +77,7 @@ def day_end_text(balance: int, sums: Sums) -> str:
 
 def day_end_from(day: str, text: str) -> DayEnd:
     """Return the end of a day from its text; what a newer release appends is left out."""
-    balance, *sums = (int(each) for each in text.split(" ")[: 1 + len(fields(Sums))])
+    balance, *sums = map(int, text.split(" "))
     names = (each.name for each in fields(Sums))
     return DayEnd(day=day, balance=balance, sums=Sums(**dict(zip(names, sums, strict=False))))
 
@@ -146,8 +146,8 @@ class FleetDays(FiguresTable):
         fleet, last = fleet_from(self.read(FLEET_KEYS))
         if not last or last >= day:
             return
-        known = self.item(f"{DAY_PREFIX}{last}")
-        end = end_of_fleet(fleet, day=last, parked=_fleet_end(known).sums.parked if known else parked)
+        known = self.read([f"{DAY_PREFIX}{last}"])
+        end = end_of_fleet(fleet, day=last, parked=_fleet_end(known[0]).sums.parked if known else parked)
         once = {"ConditionExpression": f"attribute_not_exists({_CLOSED})"}
         self._put(end, {"at": {"S": as_of}, _CLOSED: {"BOOL": True}}, once)
 
