@@ -9,7 +9,7 @@ from chalicelib.contracts.sources.raw import RawWebhook, from_message, from_requ
 from chalicelib.contracts.sources.webhooks import SourceTerms, Webhook
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.links import LinkKind
-from tests.support.webhooks import CANARY, SESSION, charge, headers, invoice, order, session, stripe, text
+from tests.support.webhooks import CANARY, DOMAIN, SESSION, charge, headers, invoice, order, session, stripe, text
 
 TERMS = SourceTerms(credits_by_price={"price_pro": 1000})
 SHOPIFY, STRIPE = "evt.shopify.webhook.raw", "evt.stripe.webhook.raw"
@@ -240,3 +240,14 @@ def test_events_of_a_webhook_become_bodies_of_one_merchant() -> None:
         "occurred_at": 1793491201,
         "payload": {"payment_id": "pi_1", "credits": 500, "aliases": [SESSION], "merchant_id": "m"},
     }
+
+
+def test_the_first_headers_are_kept_where_none_names_a_topic() -> None:
+    shop = {"X-Shopify-Shop-Domain": DOMAIN}
+
+    found = from_message(
+        {"event_type": SHOPIFY, "headers": shop, "metadata": {"traceparent": "00-1"}, "payload": ORDER}
+    )
+
+    assert found is not None
+    assert found.headers == shop
