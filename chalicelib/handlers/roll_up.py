@@ -11,10 +11,9 @@ from chalice.app import Blueprint, DynamoDBEvent
 
 from chalicelib.adapters.dynamodb.items import account_from
 from chalicelib.adapters.dynamodb.recent_events import RecentEvent
-from chalicelib.domain.days import day_of
 from chalicelib.domain.errors import RetryLater
 from chalicelib.domain.figures import Figures
-from chalicelib.domain.ids import Instant, MerchantId
+from chalicelib.domain.ids import Instant, MerchantId, day_of
 from chalicelib.domain.ledger import Account
 from chalicelib.domain.statements import day_over
 from chalicelib.handlers.stream_records import (

@@ -73,8 +73,7 @@ def emit(
     else:
         one = event_type_named(event_type or "", known=not unchecked)
         events = iter([made(one, payload_of(fields or [], payload), checked=not unchecked)])
-    reader = TargetLedger(target) if wait else None
-    parked = ParkedEvents(dead_letters(target)) if wait else None
+    reader, parked = (TargetLedger(target), ParkedEvents(dead_letters(target))) if wait else (None, None)
     with repeatable(context), progress_bar(visible=file is not None and not as_json) as progress:
         with opened(target, chosen, nats) as channel:
             _send(channel, events, result, reader, progress)

@@ -12,9 +12,8 @@ from botocore.exceptions import ClientError
 
 from chalicelib.adapters.dynamodb.batch_read import Item, batch_read
 from chalicelib.adapters.dynamodb.faults import BUSY, FAILED_CONDITION, TRANSIENT, transient_faults
-from chalicelib.domain.days import day_of
 from chalicelib.domain.figures import BUCKETS, Counted, Figures, FiguresChange, total
-from chalicelib.domain.ids import MerchantId
+from chalicelib.domain.ids import MerchantId, day_of
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.transactions import Total
 
