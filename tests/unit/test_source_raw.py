@@ -1,11 +1,13 @@
 """Webhooks as the inbox holds them: by route, by NATS and by the partners' buses alike (contract, section 15)."""
 
 import json
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
-from chalicelib.contracts.sources.raw import RawWebhook, from_message, from_request
+from chalicelib.contracts.inbound.messages import Message
+from chalicelib.contracts.sources.raw import RawWebhook, body_to_park, from_message, from_request
 from chalicelib.contracts.sources.webhooks import SourceTerms, Webhook
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.links import LinkKind
@@ -251,3 +253,35 @@ def test_the_first_headers_are_kept_where_none_names_a_topic() -> None:
 
     assert found is not None
     assert found.headers == shop
+
+
+@pytest.mark.parametrize(
+    ("body", "kept"),
+    [
+        ({"payload": "no JSON, from somebody@example.org"}, {"payload": []}),
+        ({"payload": "5"}, {"payload": []}),
+        ({"payload": None}, {"payload": None}),
+        ({"payload": 5}, {"payload": []}),
+        ({"payload": [{"id": 1, "email": "e"}, "e@example.org", 5]}, {"payload": [{"id": 1}, [], []]}),
+        ({"payload": '{"id": 1, "email": "e"}'}, {"payload": {"id": 1}}),
+        ({"type": "e@example.org", "data": {"id": 1}}, {"data": {"id": 1}}),
+        (
+            {"source": "e@example.org", "detail-type": "t", "detail": {"id": 1}},
+            {"detail-type": "t", "detail": {"id": 1}},
+        ),
+        (
+            {"specversion": "1.0", "type": SHOPIFY, "data": {"id": 1}, "subject": "e"},
+            {"specversion": "1.0", "type": SHOPIFY, "data": {"id": 1}},
+        ),
+        (
+            {"headers": {"X-Shopify-Topic": ["orders/paid"], "X-Email": "e"}, "payload": {}},
+            {"headers": {"X-Shopify-Topic": "orders/paid"}, "payload": {}},
+        ),
+    ],
+)
+def test_a_webhook_of_no_known_form_is_parked_with_the_fields_that_decide(
+    body: dict[str, Any], kept: dict[str, Any]
+) -> None:
+    parked = body_to_park(cast("Message", SimpleNamespace(body=json.dumps(body), subject=SHOPIFY)))
+
+    assert json.loads(parked) == kept
