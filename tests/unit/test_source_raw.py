@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from chalicelib.contracts.inbound.messages import Message
-from chalicelib.contracts.sources.raw import RawWebhook, body_to_park, from_message, from_request
+from chalicelib.contracts.sources.raw import _ENVELOPES_MAX, RawWebhook, body_to_park, from_message, from_request
 from chalicelib.contracts.sources.webhooks import SourceTerms, Webhook
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.links import LinkKind
@@ -264,6 +264,9 @@ def test_the_first_headers_are_kept_where_none_names_a_topic() -> None:
         ({"payload": 5}, {"payload": []}),
         ({"payload": [{"id": 1, "email": "e"}, "e@example.org", 5]}, {"payload": [{"id": 1}, [], []]}),
         ({"payload": '{"id": 1, "email": "e"}'}, {"payload": {"id": 1}}),
+        ({"payload": ['{"id": 1}']}, {"payload": [[]]}),
+        ({"event_type": SHOPIFY, "payload": {}}, {"event_type": SHOPIFY, "payload": {}}),
+        ({"source": SHOPIFY_BUS["source"], "detail": {}}, {"source": SHOPIFY_BUS["source"], "detail": {}}),
         ({"type": "e@example.org", "data": {"id": 1}}, {"data": {"id": 1}}),
         (
             {"source": "e@example.org", "detail-type": "t", "detail": {"id": 1}},
@@ -285,3 +288,22 @@ def test_a_webhook_of_no_known_form_is_parked_with_the_fields_that_decide(
     parked = body_to_park(cast("Message", SimpleNamespace(body=json.dumps(body), subject=SHOPIFY)))
 
     assert json.loads(parked) == kept
+
+
+def test_of_bodies_in_bodies_the_first_few_are_kept() -> None:
+    nested: dict[str, Any] = {"id": 1}
+    for _ in range(_ENVELOPES_MAX + 2):
+        nested = {"payload": nested}
+
+    parked = body_to_park(cast("Message", SimpleNamespace(body=json.dumps(nested), subject=SHOPIFY)))
+
+    assert parked.count("payload") == _ENVELOPES_MAX
+    assert "id" not in parked
+
+
+def test_what_holds_an_event_of_stripe_and_the_event_may_both_call_it_data() -> None:
+    body = {"data": {"object": {"id": "in_1", "customer_email": "e"}, "payload": {"id": "evt_1", "email": "e"}}}
+
+    parked = body_to_park(cast("Message", SimpleNamespace(body=json.dumps(body), subject=STRIPE)))
+
+    assert json.loads(parked) == {"data": {"object": {"id": "in_1"}, "payload": {"id": "evt_1"}}}
