@@ -55,8 +55,7 @@ def activity(call: Call) -> Reply:
 @routes.get("/api/v1/credits/admin/dead-letters", access=Access.ADMIN, summary="Parked messages")
 def dead_letters(call: Call) -> Reply:
     """Return a page of the parked messages, all or those of one queue, code or merchant, the newest first."""
-    from chalicelib.contracts.api import answers
-    from chalicelib.contracts.api.dead_letters import ANSWER_BYTES_MAX, DeadLetter, answer_bytes, fitted
+    from chalicelib.contracts.api.dead_letters import ANSWER_BYTES_MAX, DeadLetter, answer_bytes, fitted, letters_text
 
     asked = call.page_by_cursor()
     named, wanted = _parking(call), _wanted(call)
@@ -81,28 +80,25 @@ def dead_letters(call: Call) -> Reply:
         numbered=False,
     )
     links = {**place.links(call.link_path, {"parking": named[0].value if named else None, **wanted}), "last": None}
-    meta, pagination = call.meta(), {**place.pagination(), "pages": None}
+    meta, pagination = call.meta(), {**place.pagination(), "pages": None, "complete": found.whole}
     bare = [letter.model_copy(update={"body": ""}) for letter in letters]
-    room = ANSWER_BYTES_MAX - answer_bytes(answers.listing_text(bare, meta, pagination, links))
-    text = answers.listing_text(fitted(letters, room=room), meta, pagination, links)
+    room = ANSWER_BYTES_MAX - answer_bytes(letters_text(bare, meta, pagination, links))
+    text = letters_text(fitted(letters, room=room), meta, pagination, links)
     return Reply(body=text, headers={"Link": link_header(links)})
 
 
 @routes.get("/api/v1/credits/admin/dead-letters/groups", access=Access.ADMIN, summary="What is parked, by code")
 def dead_letter_groups(call: Call) -> Reply:
     """Return how many parked messages have which code and merchant, the largest group first."""
-    from chalicelib.contracts.api import answers
-    from chalicelib.contracts.api.dead_letters import LetterGroup
+    from chalicelib.contracts.api.dead_letters import LetterGroup, letters_text
 
     named, wanted = _parking(call), _wanted(call)
     found = for_api.dead_letters().groups(parkings=named or ALL, matching=_like(wanted), seconds=LOOK_SECONDS)
     groups = [LetterGroup.model_validate(group) for group in found.groups[:LIMIT_MAX]]
     place = PagePosition.of_the_first(PageRequest(limit=LIMIT_MAX), total=len(found.groups), shown=len(groups))
     links = {**place.links(call.link_path, {"parking": named[0].value if named else None, **wanted}), "last": None}
-    pagination = {**place.pagination(), "pages": None}
-    return Reply(
-        body=answers.listing_text(groups, call.meta(), pagination, links), headers={"Link": link_header(links)}
-    )
+    pagination = {**place.pagination(), "pages": None, "complete": found.whole}
+    return Reply(body=letters_text(groups, call.meta(), pagination, links), headers={"Link": link_header(links)})
 
 
 @routes.get("/api/v1/credits/admin/dead-letters/{letter_id}", access=Access.ADMIN, summary="One parked message")

@@ -7,8 +7,8 @@ from chalicelib.api.requests import Call, merchant_of, required_key
 from chalicelib.api.routing import Reply, Routes, about, listing
 from chalicelib.contracts.api.pages import PagePosition
 from chalicelib.contracts.api.problems import Problem, Refusal, bad_request, not_found
-from chalicelib.domain.days import DAYS_MAX, day_of
-from chalicelib.domain.ids import MerchantId, instant
+from chalicelib.domain.days import DAYS_MAX
+from chalicelib.domain.ids import MerchantId, day_of, instant
 from chalicelib.wiring import for_api, for_desk, for_figures
 
 DAYS_DEFAULT = 30

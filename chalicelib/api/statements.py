@@ -6,8 +6,7 @@ from chalicelib.api.requests import Call
 from chalicelib.contracts.api import statements as answers
 from chalicelib.contracts.api.answers import Balance, Stats
 from chalicelib.contracts.api.problems import Problem, Refusal, bad_request, not_found
-from chalicelib.domain.days import day_of
-from chalicelib.domain.ids import Instant, MerchantId, instant
+from chalicelib.domain.ids import Instant, MerchantId, day_of, instant
 from chalicelib.domain.statements import Month, month_of
 from chalicelib.usecases.looking_back import ADDED_UP_MAX, LookingBack, TooManyTransactions
 

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from typing import Self
 
 from chalicelib.domain.figures import Figures
-from chalicelib.domain.ids import Instant
+from chalicelib.domain.ids import day_of
 from chalicelib.domain.ledger import Account
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.orders import Direction
@@ -18,7 +18,6 @@ from chalicelib.domain.transactions import Total
 DAYS_MAX = 90
 """Most days of one answer."""
 
-_DAY_LENGTH = len("2026-01-31")
 _USE = frozenset({"ORDER_PAID", "ORDER_EDITED", "REFUND"})
 """The kinds of transactions that `used` counts: orders, their edits and their refunds."""
 
@@ -73,11 +72,6 @@ class DayEnd:
     zero: int = 0
     low: int = 0
     closed: int = 0
-
-
-def day_of(time: Instant) -> str:
-    """Return the day of a time, in UTC."""
-    return time[:_DAY_LENGTH]
 
 
 def end_of(account: Account) -> DayEnd:

@@ -16,10 +16,11 @@ def days_over(walk: Walk, transactions: Iterable[Transaction | UnreadableTransac
     """
     for transaction in transactions:
         walk.step(transaction)
-        if not walk.intact or isinstance(transaction, UnreadableTransaction):
+        if not walk.intact:
             return
-        last = walk.last
-        if last is None or last.sequence == transaction.sequence:
+        assert isinstance(transaction, Transaction), "the walk is not intact after one that cannot be read"
+        # The walk takes a transaction in with the next one.
+        if (last := walk.last) is None:
             continue
         closing = Closing(
             sequence=last.sequence,

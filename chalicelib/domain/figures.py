@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 from functools import reduce
 from zlib import crc32
 
-from chalicelib.domain.ids import MerchantId
+from chalicelib.domain.ids import Instant, MerchantId
 from chalicelib.domain.ledger import Account
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.transactions import Total
@@ -82,11 +82,12 @@ class Counted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FiguresChange:
-    """The counted figures of an account (None: nothing yet), and those that replace them."""
+    """The counted figures of an account (None: nothing yet), and those that replace them since a time."""
 
     merchant_id: MerchantId
     before: Counted | None
     after: Counted
+    at: Instant
 
     @property
     def difference(self) -> Figures:
@@ -115,7 +116,9 @@ def change(account: Account, counted: Counted | None) -> FiguresChange | None:
     """Return the change that an image of an account makes, None if this or a newer image was counted."""
     if counted is not None and counted.version >= account.version:
         return None
-    return FiguresChange(merchant_id=account.merchant_id, before=counted, after=contribution(account))
+    return FiguresChange(
+        merchant_id=account.merchant_id, before=counted, after=contribution(account), at=account.updated_at
+    )
 
 
 def newest(accounts: Iterable[Account]) -> dict[MerchantId, Account]:

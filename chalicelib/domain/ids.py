@@ -86,6 +86,11 @@ def shop_id(text: str) -> str:
     return number[1] if number else text
 
 
+def day_of(time: Instant) -> str:
+    """Return the day of a time, in UTC."""
+    return time[: len("2026-01-31")]
+
+
 def uuid_v5(namespace: str, name: str) -> str:
     """Return the UUIDv5 (RFC 9562) of a name in a namespace (a UUID): as `uuid.uuid5`, in a third of its time."""
     digest = sha1(bytes.fromhex(namespace.replace("-", "")) + name.encode(), usedforsecurity=False).hexdigest()

@@ -36,7 +36,7 @@ def day_of_month(time: Instant) -> int:
 
 
 def month_before(month: Month) -> Month:
-    """Return the month before; for the first month of year 1, that month itself."""
+    """Return the month before; that of the first month of year 1 sorts before every month."""
     return _moved(month, -1)
 
 
@@ -52,7 +52,7 @@ def month_end(month: Month) -> Instant:
 
 def _moved(month: Month, by: int) -> Month:
     year, number = divmod(int(month[:4]) * _MONTHS_OF_YEAR + int(month[5:]) - 1 + by, _MONTHS_OF_YEAR)
-    return Month(f"{max(year, 1):04}-{number + 1:02}")
+    return Month(f"{year:04}-{number + 1:02}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

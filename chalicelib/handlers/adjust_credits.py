@@ -131,11 +131,7 @@ def _count(outcome: "Posted | Duplicate | CreditsError", seconds: float) -> None
     from chalicelib.domain.outcomes import Duplicate, Posted
     from chalicelib.telemetry import count, processed
 
-    if isinstance(outcome, Posted):
-        kind = outcome.transaction.kind
-        count("credits_transactions_total", 1, {"type": kind.direction, "reference_type": kind.transaction_type})
-        count("credits_balance_updated_total", 1)
-        processed(seconds, 1)
+    processed(seconds, int(isinstance(outcome, Posted)))
     count("credits_duplicates_total", int(isinstance(outcome, Duplicate)))
     count("credits_conflicts_total", int(isinstance(outcome, CreditsError) and outcome.code is Code.KEY_REUSED))
     for_figures.counter_writer().write()

@@ -32,9 +32,8 @@ WAITING_DELAY_SECONDS_MAX = 900
 
 _INTERNAL_ERROR = "internal error while a message was handled"
 
-_BALANCE_UPDATED, _DUPLICATES, _ORDERS_CHANGED, _LOST_RACES, _SHORTFALL = (
-    sample(f"credits_{name}_total")
-    for name in ("balance_updated", "duplicates", "orders_changed", "lost_races", "shortfall")
+_DUPLICATES, _ORDERS_CHANGED, _LOST_RACES = (
+    sample(f"credits_{name}_total") for name in ("duplicates", "orders_changed", "lost_races")
 )
 
 
@@ -67,10 +66,9 @@ class Batch:
         self._delayed: list[tuple[Message, int]] = []
         self._leaving: list[tuple[Message, int]] = []
         self._sent_on = 0
-        self._posted: Counter[tuple[str, str]] = Counter()
+        self._posted = 0
         self._duplicates = 0
         self._orders_changed = 0
-        self._shortfall = 0
         self._seconds = 0.0
 
     def read(self) -> None:
@@ -168,7 +166,7 @@ class Batch:
         logger.info(
             "ingested",
             messages=len(self._messages),
-            posted=self._posted.total(),
+            posted=self._posted,
             duplicates=self._duplicates,
             parked=len(self._parked) - self._repeated,
             coming_back=len(self.coming_back),
@@ -176,10 +174,6 @@ class Batch:
             ignored=self._ignored.total(),
             dropped=dict(self._dropped),
         )
-        for (operation_type, transaction_type), posted in self._posted.items():
-            labels = {"type": operation_type, "reference_type": transaction_type}
-            add_up(sample("credits_transactions_total", labels), posted)
-        add_up(_BALANCE_UPDATED, self._posted.total())
         for reason, ignored in self._ignored.items():
             add_up(sample("credits_events_ignored_total", {"reason": reason}), ignored)
         for field, dropped in self._dropped.items():
@@ -187,8 +181,7 @@ class Batch:
         add_up(_DUPLICATES, self._duplicates)
         add_up(_ORDERS_CHANGED, self._orders_changed)
         add_up(_LOST_RACES, self._posting.take_lost_races())
-        add_up(_SHORTFALL, self._shortfall)
-        processed(self._seconds, self._posted.total())
+        processed(self._seconds, self._posted)
         now = datetime.now(UTC)
         waited((now - min((message.sent_at for message in self._messages), default=now)).total_seconds())
 
@@ -274,9 +267,7 @@ class Batch:
 
     def _count(self, movement: Movement, outcome: Outcome) -> None:
         if isinstance(outcome, Posted):
-            kind = outcome.transaction.kind
-            self._posted[kind.direction, kind.transaction_type] += 1
-            self._shortfall += outcome.transaction.shortfall
+            self._posted += 1
         elif isinstance(outcome, Duplicate):
             self._duplicates += 1
             if outcome.order_changed:

@@ -4,17 +4,16 @@ Every change of an account arrives at least once, in any order: only an account'
 """
 
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from chalice.app import Blueprint, DynamoDBEvent
 
 from chalicelib.adapters.dynamodb.items import account_from
 from chalicelib.adapters.dynamodb.recent_events import RecentEvent
-from chalicelib.domain.days import day_of, end_of_fleet
 from chalicelib.domain.errors import RetryLater
 from chalicelib.domain.figures import Figures
-from chalicelib.domain.ids import Instant
+from chalicelib.domain.ids import Instant, MerchantId, day_of
 from chalicelib.domain.ledger import Account
 from chalicelib.domain.statements import day_over
 from chalicelib.handlers.stream_records import (
@@ -25,9 +24,12 @@ from chalicelib.handlers.stream_records import (
     parked,
 )
 from chalicelib.ports import CallTime, FiguresStore
-from chalicelib.telemetry import gauge, logger, over_labels
+from chalicelib.telemetry import Sample, add_up, gauge, logger, over_labels, sample
 from chalicelib.usecases.counting import ROUND_MARGIN_SECONDS, count
 from chalicelib.wiring import for_api, for_desk, for_figures, for_posting
+
+if TYPE_CHECKING:
+    from chalicelib.adapters.dynamodb.month_ends import FleetDays
 
 REPORT_SECONDS = 60.0
 """The shortest interval between two reports to CloudWatch."""
@@ -47,7 +49,7 @@ def roll_up(event: DynamoDBEvent) -> Failures:
     accounts, failed = _read(records, call)
     _share([account for _, account in accounts])
     figures = for_figures.figures()
-    uncounted = count(figures, [account for _, account in accounts], time=call)
+    uncounted = _count([account for _, account in accounts], figures, call)
     failed += [number for number, account in accounts if account.merchant_id in uncounted]
     failed += _note_days_over(records, {number for number, _ in accounts} - set(failed), call)
     failed += _enlist(records, dict(accounts), set(failed), call)
@@ -76,6 +78,35 @@ def _read(records: Sequence[Mapping[str, Any]], time: CallTime) -> tuple[list[tu
             if not parked(record, error, queue_url, function="roll_up", time=time):
                 failed.append(number)
     return accounts, failed
+
+
+def _count(accounts: Sequence[Account], figures: FiguresStore, call: CallTime) -> set[MerchantId]:
+    """Count the accounts day by day, so that a day ends before the next one begins; return those not counted."""
+    by_day: dict[str, list[Account]] = {}
+    for account in accounts:
+        by_day.setdefault(day_of(account.updated_at), []).append(account)
+    uncounted: set[MerchantId] = set()
+    for day in sorted(by_day):
+        _FleetDay.begin(day)
+        uncounted |= count(figures, by_day[day], time=call, report=_report)
+    return uncounted
+
+
+def _report(counted: Figures) -> None:
+    """Count for CloudWatch what the figures gained, so that it shows the same transactions as /metrics.
+
+    Those too that no message asked for: what time or an inflow posts beside a movement.
+    """
+    for kind, of_kind in counted.totals.items():
+        labels = {"type": kind.direction.value, "reference_type": kind.transaction_type}
+        _gained(sample("credits_transactions_total", labels), of_kind.count)
+    _gained(sample("credits_balance_updated_total"), counted.transactions)
+    _gained(sample("credits_shortfall_total"), counted.shortfall)
+
+
+def _gained(key: Sample, value: int) -> None:
+    # A rebuilt account may have less than before, and a counter only grows.
+    add_up(key, max(0, value))
 
 
 def _note_days_over(records: Sequence[Mapping[str, Any]], read: set[str], call: CallTime) -> list[str]:
@@ -154,18 +185,34 @@ class _FleetReport:
         gauge("credits_debt", fleet.debt)
         gauge("credits_plugin_status", fleet.enabled, {"status": "enabled"})
         gauge("credits_plugin_status", fleet.disabled, {"status": "disabled"})
-        _keep_today(fleet)
+        _FleetDay.keep()
 
 
-def _keep_today(fleet: Figures) -> None:
-    """Keep the fleet's figures as the end of today so far. They are only a view, overwritten a minute later."""
+class _FleetDay:
+    """The fleet's days. They are only a view: a failure is reported, and no record is retried for them."""
+
+    begun = ""
+    """The last day of which this container has counted a change."""
+
+    @classmethod
+    def begin(cls, day: str) -> None:
+        """End the day before, whatever container counted its changes, before the first change of `day` is counted."""
+        if day > cls.begun:
+            _note_fleet_day(lambda days, parked, now: days.close_before(day, parked=parked, as_of=now))
+            cls.begun = day
+
+    @staticmethod
+    def keep() -> None:
+        """Keep the fleet's figures as the end of the day so far, overwritten a minute later."""
+        _note_fleet_day(lambda days, parked, now: days.keep(parked=parked, as_of=now))
+
+
+def _note_fleet_day(note: Callable[["FleetDays", int, Instant], None]) -> None:
     days, counters = for_figures.fleet_days(), for_figures.container_counters()
     if days is None or counters is None:
         return
-    now = for_posting.now()
     try:
-        parked = over_labels(counters.sums(), "credits_messages_parked_total")
-        days.keep(end_of_fleet(fleet, day=day_of(now), parked=parked), as_of=now)
+        note(days, over_labels(counters.sums(), "credits_messages_parked_total"), for_posting.now())
     except Exception:  # noqa: BLE001 - a view must not hold up the figures; it is reported
         logger.warning("the fleet's day not kept", exc_info=True)
 

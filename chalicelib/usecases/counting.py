@@ -4,10 +4,10 @@ Bounded in time: accounts that a call could not count are returned, and the stre
 """
 
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from chalicelib.domain.errors import RetryLater
-from chalicelib.domain.figures import FiguresChange, bucket, change, newest
+from chalicelib.domain.figures import Figures, FiguresChange, bucket, change, newest, total
 from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.ledger import Account
 from chalicelib.ports import CallTime, FiguresStore
@@ -22,11 +22,18 @@ ROUND_MARGIN_SECONDS = 2.0
 """What is left of a call's time for answering: no round is started inside it."""
 
 
-def count(store: FiguresStore, accounts: Iterable[Account], *, time: CallTime) -> set[MerchantId]:
+def count(
+    store: FiguresStore,
+    accounts: Iterable[Account],
+    *,
+    time: CallTime,
+    report: Callable[[Figures], None] = lambda _: None,
+) -> set[MerchantId]:
     """Count the newest image of each account if it was not counted, and return the merchants that could not be counted.
 
-    A round reads what was counted of all merchants at once and writes a bucket at a time. After a lost race or a lost
-    answer, the next round's read shows what was counted.
+    `report` is called with what each write added to the fleet's figures, except after a lost answer. A round reads what
+    was counted of all merchants at once and writes a bucket at a time. After a lost race or a lost answer, the next
+    round's read shows what was counted.
     """
     left = newest(accounts)
     for attempt in range(ROUNDS_MAX):
@@ -34,11 +41,13 @@ def count(store: FiguresStore, accounts: Iterable[Account], *, time: CallTime) -
             break
         if attempt:
             time.sleep(random.uniform(0, min(ROUND_PAUSE_MAX_SECONDS, ROUND_PAUSE_BASE_SECONDS * 2**attempt)))  # noqa: S311 - jitter
-        left = _round(store, left, time)
+        left = _round(store, left, time, report)
     return set(left)
 
 
-def _round(store: FiguresStore, accounts: Mapping[MerchantId, Account], time: CallTime) -> dict[MerchantId, Account]:
+def _round(
+    store: FiguresStore, accounts: Mapping[MerchantId, Account], time: CallTime, report: Callable[[Figures], None]
+) -> dict[MerchantId, Account]:
     """Return the accounts that are still to be counted after one read and one write for each of their buckets."""
     try:
         counted = store.counted(accounts)
@@ -54,6 +63,7 @@ def _round(store: FiguresStore, accounts: Mapping[MerchantId, Account], time: Ca
         if time.remaining_seconds() < ROUND_MARGIN_SECONDS:
             break
         if _written(store, number, changes):
+            report(total(written.difference for written in changes))
             for written in changes:
                 del left[written.merchant_id]
     return {merchant_id: accounts[merchant_id] for merchant_id in left}

@@ -8,9 +8,9 @@ derived from the history, in more requests.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from chalicelib.domain.days import DayEnd, Sums, day_of, days_up_to, end_of, first_of, last_days
+from chalicelib.domain.days import DayEnd, Sums, days_up_to, end_of, first_of, last_days
 from chalicelib.domain.due import as_of
-from chalicelib.domain.ids import Instant, MerchantId
+from chalicelib.domain.ids import Instant, MerchantId, day_of
 from chalicelib.domain.ledger import Account
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.statements import (

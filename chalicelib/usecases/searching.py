@@ -19,11 +19,12 @@ def found_merchants(
         ValueError: the search does not find `after`, or not any more. RetryLater: a table cannot answer.
     """
     place = _place(after, links.of_merchants([after]).get(after, {}), search) if after is not None else None
+    # A page may find more than is still wanted.
     found = _by_name(links, search, after=place, wanted=wanted)
     if len(found) < wanted and (start := id_start(search)) is not None:
         last = after if place == BY_ID_ALONE else None
         found += _by_id(links, listed, search, start=start, after=last, wanted=wanted - len(found))
-    return found
+    return found[:wanted]
 
 
 def _by_name(links: LinkTable, search: str, *, after: SearchPosition | None, wanted: int) -> list[MerchantId]:
@@ -41,7 +42,7 @@ def _by_name(links: LinkTable, search: str, *, after: SearchPosition | None, wan
                 if position_of(names.get(merchant, {}), search) == (number, name)
             ]
             last, more = page.last, page.last is not None
-    return found[:wanted]
+    return found
 
 
 def _by_id(
@@ -54,7 +55,7 @@ def _by_id(
         names = links.of_merchants(page)
         found += [merchant for merchant in page if position_of(names.get(merchant, {}), search) is None]
         last, more = page[-1] if page else None, len(page) == wanted
-    return found[:wanted]
+    return found
 
 
 def _place(merchant: MerchantId, names: Mapping[str, str | None], search: str) -> SearchPosition:

@@ -15,10 +15,11 @@ from chalicelib.contracts.inbound.expiry import EXPIRES_IN_DAYS_MAX
 from chalicelib.domain.bulk import foreseen, taken_back
 from chalicelib.domain.due import as_of
 from chalicelib.domain.errors import Code
-from chalicelib.domain.ids import MerchantId
+from chalicelib.domain.ids import MerchantId, TransactionId
 from chalicelib.domain.ledger import Account
 from chalicelib.domain.orders import CREDITS_MAX
 from infra.commands.bulk import Asked, Person, adjust_file
+from infra.commands.effects import say_repaid
 from infra.commands.ledger import TargetLedger
 from infra.commands.noting import responsible
 from infra.commands.options import Admin, AsJson, DryRun, OneMerchant, Profile, Stage, Yes, confirm
@@ -140,7 +141,7 @@ def adjust_one(
             f"Adjustment {key} was applied before, and taken back since; nothing was changed. Give it another --id.",
             Code.KEY_REUSED,
         )
-    _say_adjusted(key, answered, as_json=as_json)
+    _say_adjusted(key, answered, TargetLedger(target), as_json=as_json)
 
 
 @contextmanager
@@ -158,7 +159,7 @@ def repeatable_by_id(context: typer.Context, given: str | None, *, as_json: bool
         yield key
 
 
-def _say_adjusted(key: str, answered: dict[str, Any], *, as_json: bool) -> None:
+def _say_adjusted(key: str, answered: dict[str, Any], reader: TargetLedger, *, as_json: bool) -> None:
     if as_json:
         print_json(answered)
         return
@@ -166,6 +167,8 @@ def _say_adjusted(key: str, answered: dict[str, Any], *, as_json: bool) -> None:
     if answered["outcome"] == POSTED:
         balances = f"{transaction['balance_before']} → {counted(transaction['balance_after'])}"
         say(f"Adjustment {key}: {balances}", style="green")
+        inflow = TransactionId(transaction["id"])
+        say_repaid(reader.repayments([inflow], MerchantId(transaction["merchant_id"])).get(inflow))
     else:
         say(
             f"Adjustment {key}: already applied at {shown(transaction['created_at'])}; nothing was changed.",

@@ -5,15 +5,18 @@ An effect is found under any of a fact's names, or in a later cumulative figure 
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from rich.progress import Progress
 
 from chalicelib.contracts.api import answers
 from chalicelib.contracts.inbound.payloads import Ignored, IgnoredReason
+from chalicelib.contracts.letters import Letter
 from chalicelib.domain.errors import Rejected
+from chalicelib.domain.grace import repays
 from chalicelib.domain.ids import TransactionId
 from chalicelib.domain.movements import Movement, ReversalMovement, grounds, names_of
 from chalicelib.domain.names import DependentMovement, FactNames
@@ -22,6 +25,7 @@ from chalicelib.domain.reversals import outdated
 from chalicelib.domain.transactions import Transaction
 from infra.commands.ledger import TargetLedger
 from infra.commands.output import aside, counted, say
+from infra.commands.parked import ParkedEvents, Sent
 from infra.commands.times import shown
 
 POLL_SECONDS = 0.2
@@ -73,24 +77,39 @@ class Result:
 
     `noun` precedes the id of an ignored part.
     `unconfirmed` counts the events that were not confirmed and may have been accepted; `ignored` are parts that the
-    service ignores by rule: nobody waits for them. `left_out` says which fields of events cannot be read.
+    service ignores by rule: nobody waits for them. `left_out` says which fields of events cannot be read. `parked` are
+    the letters of `events` that were parked, by their places, and `repayments` what the first inflows paid of a debt.
     """
 
     noun: str = "order "
     sent: int = 0
     unconfirmed: int = 0
     faults: list[str] = field(default_factory=list)
+    events: list[Sent] = field(default_factory=list)
     movements: list[Movement] = field(default_factory=list)
     ignored: list[Ignored] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     before: dict[TransactionId, Fact] = field(default_factory=dict)
     recorded: dict[TransactionId, Fact] = field(default_factory=dict)
+    parked: dict[int, Letter] = field(default_factory=dict)
+    repayments: dict[TransactionId, Transaction] = field(default_factory=dict)
 
     @property
     def missing(self) -> list[Movement]:
         """Return the movements that have not been seen in the ledger, in the order of their events."""
         asked = {movement.transaction_id: movement for movement in self.movements}
         return [movement for own, movement in asked.items() if own not in self.recorded]
+
+    @property
+    def awaited(self) -> list[Movement]:
+        """Return the missing movements that may still come: those of no parked event."""
+        given_up = {one.transaction_id for place in self.parked for one in self.events[place].movements}
+        return [movement for movement in self.missing if movement.transaction_id not in given_up]
+
+    @property
+    def poison_awaited(self) -> bool:
+        """Whether an event that can only be parked has not been seen among the dead letters."""
+        return any(event.poison and place not in self.parked for place, event in enumerate(self.events))
 
     def conflicts(self) -> list[tuple[Movement, str]]:
         """Return the movements that contradict the ledger, each with the reason: their messages are parked."""
@@ -105,20 +124,29 @@ class Result:
         return found
 
 
-def await_effects(reader: TargetLedger, result: Result, progress: Progress, deadline: float) -> None:
-    """Read the ledger until it holds every movement, or until the deadline."""
+def await_effects(
+    reader: TargetLedger, parked: ParkedEvents, result: Result, progress: Progress, deadline: float
+) -> None:
+    """Read the ledger until it holds every movement, or until the deadline; what is parked meanwhile is not awaited."""
     task = progress.add_task("in the ledger", total=len(result.missing))
-    while missing := result.missing:
+    while (awaited := result.awaited) or result.poison_awaited:
         # They are recorded roughly in the order of sending, so a long file is not read whole each time.
-        asked = missing[:ASKED_AT_ONCE]
+        asked = awaited[:ASKED_AT_ONCE]
         found = facts(reader, asked)
         result.recorded |= found
         progress.advance(task, len(found))
-        if len(found) < len(asked):
-            if time.monotonic() > deadline:
-                result.recorded |= facts(reader, result.missing)
-                return
+        if not asked or len(found) < len(asked):
+            over = time.monotonic() > deadline
+            result.parked |= parked.found(result.events, last=over)
+            if over:
+                break
             time.sleep(POLL_SECONDS)
+    if missing := result.missing:
+        # Of a message that is parked for one of its orders, the others are recorded.
+        result.recorded |= facts(reader, missing)
+    recorded = (fact.transaction for own, fact in result.recorded.items() if own not in result.before)
+    for inflow in islice((one for one in recorded if one is not None and repays(one.kind)), FAULTS_SHOWN):
+        result.repayments |= reader.repayments([inflow.transaction_id], inflow.merchant_id)
 
 
 def say_ignored(result: Result, *, one: bool) -> None:
@@ -148,23 +176,41 @@ def say_effects(result: Result, conflicts: Sequence[tuple[Movement, str]], *, on
     say_ignored(result, one=one)
     if one:
         for own, fact in result.recorded.items():
-            _say_effect(own, fact, before=own in result.before)
+            _say_effect(own, fact, result.repayments, before=own in result.before)
     else:
         new = len(result.recorded) - len(result.before)
         say(f"{new:,} recorded now, {len(result.before):,} had been recorded before.")
     for movement, why in conflicts[:FAULTS_SHOWN]:
         say(f"{movement.key}: {why}, so this message is parked (`credits dead-letters list`).", style="red")
-    if result.missing:
+    _say_parked(list(result.parked.values()))
+    if awaited := len(result.awaited):
         say(
-            f"{len(result.missing):,} not in the ledger yet: waiting for their account, order or payment, or parked "
+            f"{awaited:,} not in the ledger yet: waiting for their account, order or payment, or parked "
             "(`credits dead-letters list`).",
             style="red",
         )
-    elif one and not (result.movements or result.ignored):
+    elif one and not (result.movements or result.ignored or result.parked):
         say("The service will park it: `credits dead-letters list`.")
 
 
-def _say_effect(own: TransactionId, fact: Fact, *, before: bool) -> None:
+def _say_parked(letters: Sequence[Letter]) -> None:
+    for letter in letters[:FAULTS_SHOWN]:
+        say(f"Parked, {letter.code}: {letter.reason}", style="red")
+        say(f"`credits dead-letters show {letter.letter_id}` prints it.", style="dim")
+    if (more := len(letters) - FAULTS_SHOWN) > 0:
+        say(f"… and {counted(more, 'event')} more parked.", style="red")
+
+
+def say_repaid(repayment: Transaction | None) -> None:
+    """Print what an inflow paid of a debt: its own transaction shows the balance before that. Nothing for None."""
+    if repayment is not None:
+        left = f"{counted(repayment.balance_after)} left"
+        say(f"{-repayment.amount} of it paid debt (#{repayment.sequence}): {left}.", style="yellow")
+
+
+def _say_effect(
+    own: TransactionId, fact: Fact, repayments: Mapping[TransactionId, Transaction], *, before: bool
+) -> None:
     transaction = fact.transaction
     if transaction is None:
         say("A larger refund of this payment is already recorded; nothing was moved.", style="yellow")
@@ -180,6 +226,7 @@ def _say_effect(own: TransactionId, fact: Fact, *, before: bool) -> None:
         )
         if transaction.shortfall:
             say(f"{transaction.shortfall} short: it asked for {transaction.requested}.", style="yellow")
+        say_repaid(repayments.get(transaction.transaction_id))
     say(f"transaction {transaction.transaction_id}")
 
 
@@ -193,6 +240,10 @@ def as_json(result: Result, conflicts: Sequence[tuple[Movement, str]], *, one: b
             "recorded_before": len(result.before),
             "conflicts": [movement.key for movement, _ in conflicts],
             "missing": [movement.transaction_id for movement in result.missing],
+            "parked": [
+                {"id": letter.letter_id, "event_type": letter.event_type, "code": letter.code, "reason": letter.reason}
+                for letter in result.parked.values()
+            ],
         }
     if waited and one:
         found = [fact.transaction for fact in result.recorded.values() if fact.transaction is not None]

@@ -16,8 +16,10 @@ from infra.commands.effects import FAULTS_SHOWN, Result, await_effects, facts, s
 from infra.commands.effects import as_json as effects_as_json
 from infra.commands.events import NotAnEventError, Outgoing, event_type_named, made, payload_of, read_file
 from infra.commands.ledger import TargetLedger
+from infra.commands.letters import dead_letters
 from infra.commands.options import AsJson, Profile, Stage
 from infra.commands.output import FOUND, counted, print_json, progress_bar, say, unable
+from infra.commands.parked import ParkedEvents, Sent
 from infra.commands.repeating import name_again, repeatable
 from infra.commands.target import Target, find
 from infra.commands.webhooks import SecretFile, ShopDomain, Signing, Topic, WebhookOf, emit_webhook
@@ -50,7 +52,7 @@ def emit(
     profile: Profile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Send events or a webhook; exit status 1 if one was refused, conflicts, or is not recorded in time.
+    """Send events or a webhook; exit status 1 if one was refused, conflicts, is parked, or not recorded in time.
 
     The same fact counts once, so the same command may be repeated: the payload holds the ids that identify it.
 
@@ -71,12 +73,12 @@ def emit(
     else:
         one = event_type_named(event_type or "", known=not unchecked)
         events = iter([made(one, payload_of(fields or [], payload), checked=not unchecked)])
-    reader = TargetLedger(target) if wait else None
+    reader, parked = (TargetLedger(target), ParkedEvents(dead_letters(target))) if wait else (None, None)
     with repeatable(context), progress_bar(visible=file is not None and not as_json) as progress:
         with opened(target, chosen, nats) as channel:
             _send(channel, events, result, reader, progress)
-        if reader is not None:
-            await_effects(reader, result, progress, time.monotonic() + timeout)
+        if reader is not None and parked is not None:
+            await_effects(reader, parked, result, progress, time.monotonic() + timeout)
     if result.unconfirmed:
         name_again(context)
     _report(result, chosen, target, one=file is None, waited=wait, as_json=as_json)
@@ -106,6 +108,7 @@ def _send(
         for event, fault in zip(batch, channel.send(batch), strict=True):
             if fault is None:
                 result.sent += 1
+                result.events.append(Sent(body=event.body, movements=event.movements, poison=event.poison))
                 result.ignored += event.ignored
                 result.left_out += event.left_out
             else:
@@ -131,5 +134,5 @@ def _report(result: Result, via: Via, target: Target, *, one: bool, waited: bool
             say_effects(result, conflicts, one=one)
         else:
             say_ignored(result, one=one)
-    if result.faults or (waited and result.missing) or conflicts:
+    if result.faults or (waited and result.missing) or conflicts or result.parked:
         raise typer.Exit(FOUND)

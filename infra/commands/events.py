@@ -36,7 +36,8 @@ class Outgoing:
     """An event ready to be sent: `body` is what goes over NATS, `detail` over the bus.
 
     `movements` is what it asks for, `ignored` what of it the service ignores by rule. One that is sent although the
-    service cannot take it asks for nothing. `left_out` says which fields move nothing and cannot be read.
+    service cannot take it asks for nothing and is `poison`. `left_out` says which fields move nothing and cannot be
+    read.
     """
 
     event_type: str
@@ -45,6 +46,7 @@ class Outgoing:
     movements: tuple[Movement, ...] = ()
     ignored: tuple[Ignored, ...] = ()
     left_out: tuple[str, ...] = ()
+    poison: bool = False
 
 
 class NotAnEventError(Exception):
@@ -134,7 +136,7 @@ def _outgoing(body: str, *, checked: bool) -> Outgoing:
     except Rejected as error:
         if checked:
             raise NotAnEventError(error.message) from None
-        return Outgoing(event_type=_type_of(body), body=body, detail=_detail(body))
+        return Outgoing(event_type=_type_of(body), body=body, detail=_detail(body), poison=True)
     return Outgoing(
         event_type=event.event_type,
         body=body,

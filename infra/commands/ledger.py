@@ -11,7 +11,8 @@ from chalicelib.adapters.dynamodb.items import transaction_from
 from chalicelib.adapters.dynamodb.ledger import DynamoDBLedger
 from chalicelib.adapters.dynamodb.ledger_reader import DynamoDBLedgerReader
 from chalicelib.contracts.api.problems import Refusal
-from chalicelib.domain.ids import Instant, MerchantId, TransactionId
+from chalicelib.domain.grace import repayment_key
+from chalicelib.domain.ids import Instant, MerchantId, TransactionId, transaction_id
 from chalicelib.domain.ledger import Account
 from chalicelib.domain.transactions import Transaction
 from infra.commands.output import refused
@@ -80,6 +81,12 @@ class TargetLedger:
     def transaction(self, wanted: TransactionId) -> Transaction | None:
         """Return one transaction, None if there is none."""
         return self.transactions([wanted]).get(wanted)
+
+    def repayments(self, inflows: Iterable[TransactionId], merchant: MerchantId) -> dict[TransactionId, Transaction]:
+        """Return the payment of debt that followed each inflow of the merchant, by the inflow; others are left out."""
+        keys = {inflow: transaction_id(merchant, repayment_key(inflow)) for inflow in inflows}
+        found = self.transactions(keys.values())
+        return {inflow: found[key] for inflow, key in keys.items() if key in found}
 
     def span(self, account: Account, since: Instant | None, until: Instant | None) -> tuple[int, int]:
         """Return the lowest and highest sequence of the transactions created from `since` to `until`, both included.

@@ -26,7 +26,9 @@ from infra.commands.api import Answer, ApiSilentError, ask
 from infra.commands.effects import Result, as_json, await_effects, facts, say_effects, say_ignored, say_left_out
 from infra.commands.events import TERMS, unread_fields
 from infra.commands.ledger import TargetLedger
+from infra.commands.letters import dead_letters
 from infra.commands.output import FOUND, print_json, refused, say, unable, unread
+from infra.commands.parked import ParkedEvents, Sent
 from infra.commands.repeating import name_again, repeatable
 from infra.commands.target import Target, settings_of
 from infra.commands.times import now
@@ -104,9 +106,10 @@ class Signing:
 class Found:
     """What a webhook will do: no `webhook` if it is poison, no `events` if its merchant is not known.
 
-    `left_out` says which of its fields cannot be read and move nothing.
+    `left_out` says which of its fields cannot be read and move nothing; `message` is what the inbox gets.
     """
 
+    message: str = ""
     webhook: Webhook | None = None
     events: tuple[Event, ...] = ()
     left_out: tuple[str, ...] = ()
@@ -120,9 +123,11 @@ class Found:
         """Return what it asks for and what of it is ignored, before it is sent."""
         topic, unused = (self.webhook.topic, self.webhook.unused) if self.webhook else ("", ())
         parts = [Ignored(reason=one.reason, merchant_id=None, reference_id=one.reference_id or topic) for one in unused]
+        movements = [movement for event in self.events for movement in event.movements]
         return Result(
             noun="",
-            movements=[movement for event in self.events for movement in event.movements],
+            events=[Sent(body=self.message, movements=tuple(movements), poison=self.webhook is None)],
+            movements=movements,
             ignored=[*parts, *(one for event in self.events for one in event.ignored)],
             left_out=list(self.left_out),
         )
@@ -145,6 +150,7 @@ def emit_webhook(
     body, secret = signing.body(), signing.secret(target)
     found = _read(target, signing, body, checked=checked)
     reader = TargetLedger(target) if wait_seconds is not None else None
+    parked = ParkedEvents(dead_letters(target))
     result = found.result()
     if reader is not None:
         result.before = facts(reader, result.movements)
@@ -153,7 +159,7 @@ def emit_webhook(
         if answer.status == OK:
             result.sent = 1
             if reader is not None and wait_seconds is not None:
-                await_effects(reader, result, Progress(disable=True), time.monotonic() + wait_seconds)
+                await_effects(reader, parked, result, Progress(disable=True), time.monotonic() + wait_seconds)
     if answer.status >= SERVER_ERROR:
         name_again(context)
     _report(found, answer, result, waited=reader is not None, json_wanted=as_json)
@@ -163,8 +169,10 @@ def _read(target: Target, signing: Signing, body: bytes, *, checked: bool) -> Fo
     """Return what the stage will read in the webhook."""
     configured = settings_of(target)
     terms = SourceTerms(credits_by_price=configured.credits_by_price, count_test_orders=configured.count_test_orders)
+    message = ""
     try:
         raw = from_request(signing.source, body.decode(), signing.headers)
+        message = raw.message()
         webhook = raw.read(terms)
         merchant = _merchant(target, webhook, opens=configured.unlinked_opens)
         texts = webhook.bodies(merchant or merchant_of_name(webhook.name or ""))
@@ -177,9 +185,10 @@ def _read(target: Target, signing: Signing, body: bytes, *, checked: bool) -> Fo
         if checked:
             why = error.message if isinstance(error, Rejected) else "the file is not UTF-8"
             raise refused(f"Not sent, the service would park it: {why}. (--unchecked sends it all the same.)") from None
-        return Found()
+        return Found(message=message)
     left_out = [sentence for one, event in read for sentence in unread_fields(json.loads(one), event.dropped)]
     return Found(
+        message=message,
         webhook=webhook,
         events=tuple(event for _, event in read),
         left_out=tuple(dict.fromkeys([*_of_no_form(raw), *left_out])),
@@ -233,7 +242,7 @@ def _report(found: Found, answer: Answer, result: Result, *, waited: bool, json_
             say_effects(result, conflicts, one=True)
         else:
             say_ignored(result, one=True)
-    if not taken or (waited and (found.unlinked or result.missing or conflicts)):
+    if not taken or (waited and (found.unlinked or result.missing or conflicts or result.parked)):
         raise typer.Exit(FOUND)
 
 

@@ -69,7 +69,7 @@ def mended(
         what = "deletion" if state == HALF_DELETED else "creation"
         ask(f"{name} is {state}: its {what} failed, and it can only be deleted. Delete what is left of it?")
         cloudformation.delete_stack(StackName=name, **role)
-        follow(cloudformation, stack["StackId"] if stack else name, console, "Deleting")
+        follow(cloudformation, name, console, "Deleting")
         return None
     if state == HALF_ROLLED_BACK:
         console.print(failures(cloudformation, name), markup=False, highlight=False)

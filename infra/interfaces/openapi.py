@@ -206,7 +206,7 @@ def _name(model: type[BaseModel]) -> str:
 
 def _short(name: str) -> str:
     """Return the name of a generic model's schema as people would say it."""
-    return re.sub(r"^(Answer|Listing)_(\w+)_$", r"\2\1", name)
+    return re.sub(r"^(?:Letter)?(Answer|Listing)_(\w+)_$", r"\2\1", name)
 
 
 def _renamed(schema: Any) -> Any:

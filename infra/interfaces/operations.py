@@ -125,9 +125,11 @@ def answered(description: str, examples: Mapping[str, Model], *, texts: tuple[st
     return {200: Success(description=description, model=answer, examples=shown, texts=texts)}
 
 
-def listed(description: str, row: type[Model], example: Any, *, name: str = "one") -> dict[int, Success]:
+def listed(
+    description: str, row: type[Model], example: Any, *, name: str = "one", form: Any = answers.Listing
+) -> dict[int, Success]:
     """Return the good answer of a route that lists rows of a model."""
-    listing: type[BaseModel] = answers.Listing[row]  # type: ignore[valid-type]
+    listing: type[BaseModel] = form[row]
     return {200: Success(description=description, model=listing, examples={name: example}, headers=("Link",))}
 
 

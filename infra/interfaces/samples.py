@@ -8,7 +8,7 @@ from typing import Any
 
 from chalicelib.adapters.dynamodb.recent_events import RecentEvent
 from chalicelib.contracts.api import answers
-from chalicelib.contracts.api.dead_letters import DeadLetter, Discarded, LetterGroup
+from chalicelib.contracts.api.dead_letters import DeadLetter, Discarded, LetterGroup, letters_text
 from chalicelib.contracts.api.fleet import Activity, FleetStatus, ThresholdEvent, Waiting
 from chalicelib.contracts.api.health import Component, DetailedHealth, Overall, State
 from chalicelib.contracts.api.model import Model
@@ -228,13 +228,8 @@ def dead_letter_groups() -> Any:
 def _one_of_the_desk(row: DeadLetter | LetterGroup, path: str, *, limit: int) -> Any:
     asked = PageRequest(limit=limit)
     place = PagePosition(request=asked, total=1, has_next=False, has_previous=False, next_cursor=None, numbered=False)
-    made = answers.Listing[Any](
-        data=[row],
-        meta=answers.Meta.model_validate(META),
-        pagination=answers.Pagination.model_validate({**place.pagination(), "pages": None}),
-        links=answers.Links.model_validate({**place.links(path, {}), "last": None}),
-    )
-    return json.loads(made.model_dump_json())
+    pagination = {**place.pagination(), "pages": None, "complete": True}
+    return json.loads(letters_text([row], META, pagination, {**place.links(path, {}), "last": None}))
 
 
 def transactions() -> list[answers.Transaction]:

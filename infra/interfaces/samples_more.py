@@ -7,9 +7,10 @@ from chalicelib.contracts.api import answers
 from chalicelib.contracts.api.people import Action, Day, Days, FleetDay, FleetDays
 from chalicelib.contracts.inbound.admin_requests import freezing
 from chalicelib.domain.actions import ActionType
-from chalicelib.domain.days import day_of, end_of, end_of_fleet, last_days
+from chalicelib.domain.days import end_of, end_of_fleet, last_days
 from chalicelib.domain.figures import recount
 from chalicelib.domain.fold import fold
+from chalicelib.domain.ids import day_of
 from chalicelib.domain.ledger import Account
 from chalicelib.domain.override import change_levels
 from chalicelib.domain.terms import GraceTerms, Level, Unit

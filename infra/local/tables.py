@@ -14,23 +14,10 @@ _INDEXED_WITH = ("IndexName", "KeySchema", "Projection")
 @cache
 def declared(logical_id: str) -> Mapping[str, Any]:
     """Return CreateTable's parameters of a table in infra/template.yaml, except its name and its stream."""
-    properties = _properties(logical_id)
+    template = yaml_parse((ROOT / "infra/template.yaml").read_text())
+    properties: Mapping[str, Any] = template["Resources"][logical_id]["Properties"]
     found = {part: properties[part] for part in _CREATED_WITH if part in properties}
     if indexes := found.get("GlobalSecondaryIndexes"):
         # CloudFormation takes an index's insights and throughput with it; CreateTable does not, and no engine here.
         found["GlobalSecondaryIndexes"] = [{part: index[part] for part in _INDEXED_WITH} for index in indexes]
     return found
-
-
-def declared_with_stream(logical_id: str) -> Mapping[str, Any]:
-    """Return CreateTable's parameters of a table in infra/template.yaml, except its name."""
-    stream = _properties(logical_id).get("StreamSpecification")
-    enabled = {"StreamSpecification": {**stream, "StreamEnabled": True}} if stream is not None else {}
-    return {**declared(logical_id), **enabled}
-
-
-@cache
-def _properties(logical_id: str) -> Mapping[str, Any]:
-    template = yaml_parse((ROOT / "infra/template.yaml").read_text())
-    properties: Mapping[str, Any] = template["Resources"][logical_id]["Properties"]
-    return properties

@@ -35,11 +35,6 @@ def findings(sam: Path, values: Mapping[str, str]) -> Iterator[str]:
     yield from refusals(cloudformation, values)
 
 
-def findings_of_cloudformation(template: Path) -> list[str]:
-    """Return cfn-lint's findings on a template of plain CloudFormation; nothing when it is clean."""
-    return _findings("CloudFormation", template.read_text())
-
-
 def translated(sam: str, values: Mapping[str, str]) -> str:
     """Return the CloudFormation template, as JSON, that AWS makes of a SAM template given as YAML."""
     os.environ.setdefault("AWS_DEFAULT_REGION", REGION)

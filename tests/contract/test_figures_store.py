@@ -112,7 +112,9 @@ def test_one_merchant_that_stands_elsewhere_holds_up_the_whole_write(store: Figu
     standing, neighbour = some(version=2), some("neighbour")
     store.count(0, [first(standing)])
     before = contribution(some(version=known)) if known else None
-    stale = FiguresChange(merchant_id=standing.merchant_id, before=before, after=contribution(some(version=9)))
+    stale = FiguresChange(
+        merchant_id=standing.merchant_id, before=before, after=contribution(some(version=9)), at=some().updated_at
+    )
 
     assert not store.count(0, [first(neighbour), stale])
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from chalicelib.adapters.dynamodb.month_ends import MonthEnds
-from chalicelib.domain.days import Sums
+from chalicelib.adapters.dynamodb.month_ends import MonthEnds, day_end_from, day_end_text
+from chalicelib.domain.days import DayEnd, Sums
 from chalicelib.domain.errors import RetryLater
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.statements import Closing, DayOver, Month, MonthKept
@@ -64,3 +64,14 @@ def test_a_table_that_does_not_answer_is_tried_later() -> None:
 
     with pytest.raises(RetryLater):
         MonthEnds(Silent(), table="figures").note(over(MAY, 1))  # type: ignore[arg-type]
+
+
+def test_the_end_of_a_day_is_read_whatever_release_wrote_it() -> None:
+    sums = Sums(credits_in=1, credits_out=2, used=3, orders=4, shortfall=5, parked=6)
+    written = day_end_text(7, sums)
+
+    assert day_end_from("2026-11-30", written) == DayEnd(day="2026-11-30", balance=7, sums=sums)
+    assert day_end_from("2026-11-30", f"{written} 8 9") == DayEnd(day="2026-11-30", balance=7, sums=sums)
+    assert day_end_from("2026-11-30", "7 1 2") == DayEnd(
+        day="2026-11-30", balance=7, sums=Sums(credits_in=1, credits_out=2)
+    )

@@ -1,15 +1,17 @@
 """Webhooks as the inbox holds them: by route, by NATS and by the partners' buses alike (contract, section 15)."""
 
 import json
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
-from chalicelib.contracts.sources.raw import RawWebhook, from_message, from_request
+from chalicelib.contracts.inbound.messages import Message
+from chalicelib.contracts.sources.raw import _ENVELOPES_MAX, RawWebhook, body_to_park, from_message, from_request
 from chalicelib.contracts.sources.webhooks import SourceTerms, Webhook
 from chalicelib.domain.errors import Code, Rejected
 from chalicelib.domain.links import LinkKind
-from tests.support.webhooks import CANARY, SESSION, charge, headers, invoice, order, session, stripe, text
+from tests.support.webhooks import CANARY, DOMAIN, SESSION, charge, headers, invoice, order, session, stripe, text
 
 TERMS = SourceTerms(credits_by_price={"price_pro": 1000})
 SHOPIFY, STRIPE = "evt.shopify.webhook.raw", "evt.stripe.webhook.raw"
@@ -240,3 +242,68 @@ def test_events_of_a_webhook_become_bodies_of_one_merchant() -> None:
         "occurred_at": 1793491201,
         "payload": {"payment_id": "pi_1", "credits": 500, "aliases": [SESSION], "merchant_id": "m"},
     }
+
+
+def test_the_first_headers_are_kept_where_none_names_a_topic() -> None:
+    shop = {"X-Shopify-Shop-Domain": DOMAIN}
+
+    found = from_message(
+        {"event_type": SHOPIFY, "headers": shop, "metadata": {"traceparent": "00-1"}, "payload": ORDER}
+    )
+
+    assert found is not None
+    assert found.headers == shop
+
+
+@pytest.mark.parametrize(
+    ("body", "kept"),
+    [
+        ({"payload": "no JSON, from somebody@example.org"}, {"payload": []}),
+        ({"payload": "5"}, {"payload": []}),
+        ({"payload": None}, {"payload": None}),
+        ({"payload": 5}, {"payload": []}),
+        ({"payload": [{"id": 1, "email": "e"}, "e@example.org", 5]}, {"payload": [{"id": 1}, [], []]}),
+        ({"payload": '{"id": 1, "email": "e"}'}, {"payload": {"id": 1}}),
+        ({"payload": ['{"id": 1}']}, {"payload": [[]]}),
+        ({"event_type": SHOPIFY, "payload": {}}, {"event_type": SHOPIFY, "payload": {}}),
+        ({"source": SHOPIFY_BUS["source"], "detail": {}}, {"source": SHOPIFY_BUS["source"], "detail": {}}),
+        ({"type": "e@example.org", "data": {"id": 1}}, {"data": {"id": 1}}),
+        (
+            {"source": "e@example.org", "detail-type": "t", "detail": {"id": 1}},
+            {"detail-type": "t", "detail": {"id": 1}},
+        ),
+        (
+            {"specversion": "1.0", "type": SHOPIFY, "data": {"id": 1}, "subject": "e"},
+            {"specversion": "1.0", "type": SHOPIFY, "data": {"id": 1}},
+        ),
+        (
+            {"headers": {"X-Shopify-Topic": ["orders/paid"], "X-Email": "e"}, "payload": {}},
+            {"headers": {"X-Shopify-Topic": "orders/paid"}, "payload": {}},
+        ),
+    ],
+)
+def test_a_webhook_of_no_known_form_is_parked_with_the_fields_that_decide(
+    body: dict[str, Any], kept: dict[str, Any]
+) -> None:
+    parked = body_to_park(cast("Message", SimpleNamespace(body=json.dumps(body), subject=SHOPIFY)))
+
+    assert json.loads(parked) == kept
+
+
+def test_of_bodies_in_bodies_the_first_few_are_kept() -> None:
+    nested: dict[str, Any] = {"id": 1}
+    for _ in range(_ENVELOPES_MAX + 2):
+        nested = {"payload": nested}
+
+    parked = body_to_park(cast("Message", SimpleNamespace(body=json.dumps(nested), subject=SHOPIFY)))
+
+    assert parked.count("payload") == _ENVELOPES_MAX
+    assert "id" not in parked
+
+
+def test_what_holds_an_event_of_stripe_and_the_event_may_both_call_it_data() -> None:
+    body = {"data": {"object": {"id": "in_1", "customer_email": "e"}, "payload": {"id": "evt_1", "email": "e"}}}
+
+    parked = body_to_park(cast("Message", SimpleNamespace(body=json.dumps(body), subject=STRIPE)))
+
+    assert json.loads(parked) == {"data": {"object": {"id": "in_1"}, "payload": {"id": "evt_1"}}}

@@ -19,7 +19,7 @@ from infra.commands.target import Target
 from tests.support.api import CREDITS_TABLE, OTHER, TRANSACTIONS_TABLE, Functions
 from tests.support.builders import SHOP, merchant
 from tests.support.command_line import Said, said, target_of
-from tests.support.events import asking, paid
+from tests.support.events import asking, charged, paid
 from tests.support.figures_tables import DESK_TABLE, created
 from tests.support.system import System, _client
 
@@ -334,6 +334,21 @@ def test_an_adjustment_that_was_taken_back_is_not_called_applied(shops: System) 
     assert said("undo", shops.history()[-1].transaction_id, "--admin", "ada", "--yes").status == 0
     assert "already applied" in said(*add).out
     assert shops.balance() == 9
+
+
+def test_what_of_an_adjustment_paid_debt_is_said(shops: System) -> None:
+    shops.ingest(charged("p1", 4), *(paid(order) for order in range(9)))
+    back = {"merchant_id": SHOP, "payment_id": "p1", "reversal_id": "r1", "credits": 4}
+    shops.ingest(asking("evt.billing.payment_refunded", back))
+    add = ("adjust", SHOP, "--add", "6", "--reason", "a gift", "--id", "t1", "--admin", "ada", "--yes")
+
+    first, again = said(*add), said(*add)
+
+    assert "Adjustment t1: 0 → 6 credits" in first.out
+    assert "4 of it paid debt (#" in first.out
+    assert "): 2 credits left." in first.out
+    assert "paid debt" not in again.out
+    assert shops.balance() == 2
 
 
 @pytest.mark.parametrize("command", [("adjust", SHOP, "--remove", "500"), ("unfreeze", SHOP)])

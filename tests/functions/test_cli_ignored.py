@@ -1,11 +1,20 @@
-"""`credits emit` of what is ignored by rule: said with its reason, and not waited for."""
+"""`credits emit` of what is ignored by rule or parked: said with its reason, and not waited for."""
 
 import json
+import time
+from hashlib import sha256
 from pathlib import Path
 
+import pytest
+from botocore.exceptions import ClientError
+
+from chalicelib.adapters.dead_letters import DeadLetters
+from infra.commands import parked
+from infra.commands.channels import Bus
+from infra.commands.events import Outgoing
 from tests.functions.test_cli_operations import Desk, desk
 from tests.support.builders import SHOP
-from tests.support.events import opened, paid
+from tests.support.events import charged, opened, paid
 
 __all__ = ["desk"]
 
@@ -53,3 +62,144 @@ def test_what_is_ignored_is_said_without_waiting_too(desk: Desk) -> None:
     )
 
     assert "order 1: ignored (order_not_paid); nothing is recorded." in said.stdout
+
+
+@pytest.fixture
+def delivered(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the bus deliver events at once, in its own envelope, and the command look for letters at once."""
+
+    def send(_: Bus, events: list[Outgoing]) -> list[str | None]:
+        for event in events:
+            detail = json.loads(event.detail)
+            desk.system.ingest(json.dumps({"version": "0", "detail-type": event.event_type, "detail": detail}))
+        return [None] * len(events)
+
+    monkeypatch.setattr(Bus, "send", send)
+    monkeypatch.setattr(parked, "FIRST_LOOK_SECONDS", 0.0)
+
+
+SENT = ("--via", "bus", "--wait", "--timeout", "30")
+
+
+@pytest.mark.usefixtures("delivered")
+@pytest.mark.parametrize(
+    ("event", "code", "reason"),
+    [
+        (
+            ("payment_succeeded", "payment_id=p1", "credits=5", "expires_at=2020-01-01"),
+            "expiry_past",
+            "lapsed, at 2020-01-01",
+        ),
+        (("payment_succeeded", "payment_id=p1", "credits=-5", "--unchecked"), "credits_invalid", "credits"),
+        (
+            (
+                "manual_adjustment",
+                "adjustment_id=a1",
+                "operation_type=DECREASE",
+                "credits=500",
+                "reason=r",
+                "admin_id=a",
+            ),
+            "insufficient_credits",
+            "500",
+        ),
+    ],
+)
+def test_an_event_that_is_parked_is_said_with_its_reason_and_not_waited_for(
+    desk: Desk, event: tuple[str, ...], code: str, reason: str
+) -> None:
+    desk.system.ingest(opened())
+    started = time.monotonic()
+
+    said = desk.run("emit", event[0], f"merchant_id={SHOP}", *event[1:], *SENT)
+
+    assert time.monotonic() - started < 10
+    assert said.exit_code == 1
+    assert f"Parked, {code}: " in said.stdout
+    assert reason in said.stdout
+    [letter] = desk.told("dead-letters", "list", "--json")["items"]
+    assert f"credits dead-letters show {letter['id']}" in said.stdout
+    assert "not in the ledger yet" not in said.stdout
+
+
+@pytest.mark.usefixtures("delivered")
+def test_of_a_file_the_parked_events_are_named_and_the_others_awaited(desk: Desk, tmp_path: Path) -> None:
+    desk.system.ingest(opened(), paid(1, total="10"))
+    both = json.loads(paid(3, 4))
+    both["payload"]["order_items"][0]["expires_at"] = "2030-01-01"
+    file = tmp_path / "events.jsonl"
+    file.write_text("\n".join([paid(2), json.dumps(both)]))
+
+    said = desk.run("emit", "--file", str(file), "--unchecked", *SENT, "--json")
+
+    # The service writes its own line first: it runs in this process.
+    told = json.loads("\n".join(line for line in said.stdout.splitlines() if '"_aws"' not in line))
+    assert said.exit_code == 1
+    assert (told["sent"], told["recorded"], told["missing"]) == (2, 1, [])
+    assert [(one["code"], one["event_type"]) for one in told["parked"]] == [
+        ("field_invalid", "evt.shopify.webhook.order_paid")
+    ]
+
+
+@pytest.mark.usefixtures("delivered")
+def test_an_event_that_was_parked_long_before_is_another_one(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Bus, "send", lambda _bus, events: [None] * len(events))
+    monkeypatch.setattr(parked, "_CLOCKS", -parked._CLOCKS)
+    desk.system.ingest(opened(), '{"event_type": "evt.nobody.knows"}')
+
+    said = desk.run("emit", "evt.nobody.knows", "--unchecked", "--via", "bus", "--wait", "--timeout", "0")
+
+    assert "Parked" not in said.stdout
+    assert "The service will park it" in said.stdout
+
+
+def test_a_message_that_the_bridge_keeps_is_known_by_its_hash() -> None:
+    body = json.dumps({"event_type": "evt.order.updated", "payload": {"note": "x" * 100}})
+    kept = {"event_type": "evt.order.updated", "kept": {"sha256": sha256(body.encode()).hexdigest()}}
+
+    class Letter:
+        body = json.dumps(kept)
+
+    assert parked._of(Letter()) & parked._marks(body)  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("delivered")
+def test_who_may_not_read_the_dead_letters_is_told_so_and_waits(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.system.ingest(opened())
+
+    def denied(*_: object, **__: object) -> None:
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "ReceiveMessage")
+
+    monkeypatch.setattr(DeadLetters, "listing", denied)
+
+    said = desk.run(
+        "emit",
+        "payment_succeeded",
+        f"merchant_id={SHOP}",
+        "payment_id=p1",
+        "credits=5",
+        "expires_at=2020-01-01",
+        "--via",
+        "bus",
+        "--wait",
+        "--timeout",
+        "0.5",
+    )
+
+    assert said.exit_code == 1
+    assert said.stderr.count("The dead letters cannot be read") == 1
+    assert "1 not in the ledger yet" in said.stdout
+
+
+@pytest.mark.usefixtures("delivered")
+def test_what_of_an_inflow_paid_debt_is_said(desk: Desk) -> None:
+    desk.system.ingest(opened(), charged("p1", 5), *(paid(order) for order in range(105)))
+    desk.run("emit", "payment_refunded", f"merchant_id={SHOP}", "payment_id=p1", "reversal_id=r1", "credits=5", *SENT)
+
+    said = desk.run("emit", "payment_succeeded", f"merchant_id={SHOP}", "payment_id=p2", "credits=8", *SENT)
+    later = desk.run("emit", "payment_succeeded", f"merchant_id={SHOP}", "payment_id=p3", "credits=1", *SENT)
+
+    assert ": 0 → 8 credits" in said.stdout
+    assert "5 of it paid debt (#" in said.stdout
+    assert "): 3 credits left." in said.stdout
+    assert (later.exit_code, "paid debt" in later.stdout) == (0, False)

@@ -7,13 +7,15 @@ import boto3
 import pytest
 
 from chalicelib.adapters.dynamodb.month_ends import MonthEnds
+from chalicelib.domain.days_over import days_over
 from chalicelib.domain.ids import MerchantId
 from chalicelib.domain.statements import day_over
+from chalicelib.domain.walk import Walk
 from chalicelib.wiring import for_figures
 from infra.commands import months
 from infra.commands.target import Target
 from tests.support.api import CREDITS_TABLE, OWNER, REGION, TRANSACTIONS_TABLE, Api, Aws, Ledger
-from tests.support.builders import SHOP, trial
+from tests.support.builders import SHOP, adjustment, payment, reversal, trial
 from tests.support.command_line import Said, said, target_of
 from tests.support.ends_of_months import MONTHS, FakeMonthEnds, lived
 from tests.support.fakes import FakeLedger, settle
@@ -25,7 +27,12 @@ OTHER = MerchantId("0b3c8e1a-5f1d-4a7e-9d53-1d2f5a6b7c8d")
 @pytest.fixture
 def shop(ledger: Ledger) -> FakeLedger:
     written, _ = lived(11, writes=60)
-    settle(written, [trial(7, of=OTHER)], now=written.history(SHOP)[0].created_at)
+    first, end = (written.history(SHOP)[place].created_at for place in (0, -1))
+    settle(written, [trial(7, of=OTHER), payment("p1", 5, of=OTHER)], now=first)
+    # It owes 5 at the end of a month.
+    for movement in (adjustment("a1", -12, of=OTHER), reversal("p1", credits_back=5, of=OTHER)):
+        settle(written, [movement], now=first)
+    settle(written, [payment("p2", 3, of=OTHER)], now=end)
     ledger.copy(written)
     return written
 
@@ -70,6 +77,14 @@ def test_what_is_refilled_is_what_the_stream_had_kept(restored: FiguresTable, sh
     assert MonthEnds(table.client, table=table.name).kept(SHOP, MONTHS) == kept.of(SHOP)
     assert (first["accounts"], first["broken"]) == (2, [])
     assert (refilled(), items(table)) == (first, items(live)), "repeated, it changes nothing"
+
+
+def test_the_ends_that_transactions_prove_are_those_that_the_writes_showed(shop: FakeLedger) -> None:
+    for merchant in (SHOP, OTHER):
+        commits = [one for one in shop.commits if one.before is not None and one.after.merchant_id == merchant]
+        shown = [over for one in commits if one.before and (over := day_over(one.before, one.after)) is not None]
+
+        assert list(days_over(Walk(merchant), shop.history(merchant))) == shown
 
 
 @pytest.mark.slow

@@ -210,6 +210,24 @@ def test_each_reason_of_a_mixed_cancellation_is_read_for_what_it_says(tables: Ta
     assert [len(body["TransactItems"]) for body in wire.bodies(WRITE)] == [4, 3]
 
 
+@pytest.mark.parametrize(
+    ("beside", "contended"),
+    [("None", False), ("TransactionConflict", True), ("ThrottlingError", True)],
+)
+def test_a_record_that_is_there_leaves_a_race_open_only_beside_a_conflict_or_throttle(
+    tables: Tables, wire: Wire, beside: str, contended: bool
+) -> None:
+    there = {"Code": "ConditionalCheckFailed", "Item": tables.transaction_item(order("old").transaction_id)}
+    commit = decide(tables.ledger(), [payment()], now=NOON).commit
+    assert commit is not None
+    wire.faults.append(cancelled(beside, there))
+
+    answer = tables.ledger().commit(commit)
+
+    assert isinstance(answer, Refused)
+    assert ([one.reference_id for one in answer.transactions], answer.contended) == (["old"], contended)
+
+
 def test_a_failed_condition_without_its_item_proves_no_duplicate(tables: Tables, wire: Wire) -> None:
     wire.faults.extend([None, cancelled("None", {"Code": "ConditionalCheckFailed"})])
 

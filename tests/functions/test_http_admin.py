@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError, ResponseStreamingError
 
+from chalicelib.adapters.dynamodb import balance_lists
 from chalicelib.adapters.dynamodb.items import account_item
 from chalicelib.contracts.api import answers
+from chalicelib.domain.ids import MerchantId
 from chalicelib.handlers.adjust_credits import adjust_credits
 from chalicelib.handlers.set_threshold import set_threshold
+from chalicelib.wiring import for_api
 from tests.support.api import (
     ADMIN,
     CREDITS_TABLE,
@@ -476,3 +479,31 @@ def test_the_threshold_function_says_what_it_refuses(ledger: Ledger) -> None:
         "message": "low_balance_threshold is missing",
         "details": {"field": "low_balance_threshold"},
     }
+
+
+def test_a_list_that_looks_at_many_accounts_in_vain_stops_and_says_where_to_go_on(
+    api: Api, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(balance_lists, "ACCOUNTS_EXAMINED_MAX", 4)
+    monkeypatch.setattr(balance_lists, "BATCH", 2)
+    shops = [merchant(f"shop {number}") for number in range(7)]
+    for shop in shops:
+        ledger.post(trial(0, of=shop))
+    lists = for_api.balance_lists()
+
+    def seen(after: MerchantId | None) -> tuple[list[MerchantId], MerchantId | None]:
+        asked: list[MerchantId] = []
+        found = lists.accounts(
+            balance_lists.BalanceList.ZERO,
+            after=after,
+            wanted=1,
+            only=lambda account: bool(asked.append(account.merchant_id)),  # type: ignore[func-returns-value]
+        )
+        assert found.accounts == ()
+        return asked, found.after
+
+    first, after = seen(None)
+    rest, end = seen(after)
+
+    assert (len(first), after, len(rest), end) == (4, first[-1], 3, None)
+    assert {*first, *rest} == set(shops)

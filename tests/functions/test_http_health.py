@@ -10,10 +10,10 @@ from chalicelib.adapters.dynamodb.fleet import HEARTBEAT
 from chalicelib.settings import settings
 from chalicelib.wiring import for_api
 from infra.bridge.states import StreamState
-from infra.local.tables import declared_with_stream
 from tests.support import heartbeats
 from tests.support.api import ADMIN, CREDITS_TABLE, LINKS_TABLE, OPS, OWNER, TRANSACTIONS_TABLE, Api, Ledger
 from tests.support.figures_tables import DESK_TABLE, FIGURES_TABLE, FiguresTable, created
+from tests.support.stores import declared_with_stream
 
 TABLES = {
     "credits": CREDITS_TABLE,

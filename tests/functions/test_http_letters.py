@@ -39,6 +39,22 @@ def test_a_list_has_the_newest_whatever_the_queue_hands_out_first(api: Api, desk
     assert times == sorted(times, reverse=True)
 
 
+def test_a_list_that_could_not_see_all_letters_says_so(api: Api, desk: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.ingest(opened(), *(charged(f"p{number}", 0) for number in range(3)))
+
+    def seen(path: str, **parameters: str) -> tuple[int, bool]:
+        answered = api.get(path, token=ADMIN, parameters=parameters).body
+        return len(answered["data"]), answered["pagination"]["complete"]
+
+    assert seen(LETTERS, limit="2") == (2, True)
+    assert seen(LETTERS, code="nothing") == (0, True)
+    assert seen(f"{LETTERS}/groups") == (1, True)
+
+    monkeypatch.setattr(routes, "LOOK_SECONDS", -1.0)
+    assert seen(LETTERS, code="credits_invalid") == (0, False)
+    assert seen(f"{LETTERS}/groups") == (0, False)
+
+
 def test_a_list_is_narrowed_by_code_and_by_merchant(api: Api, desk: System) -> None:
     other = asking("evt.billing.payment_succeeded", {"merchant_id": OTHER, "payment_id": "p2", "credits": 0})
     desk.ingest(opened(), charged("p1", 0), other, "no event")

@@ -6,7 +6,8 @@ import pytest
 
 from chalicelib.domain.ids import MerchantId, instant
 from chalicelib.domain.links import Link
-from chalicelib.wiring import for_api
+from chalicelib.usecases.searching import found_merchants
+from chalicelib.wiring import for_api, for_desk
 from tests.functions.test_people import MERCHANTS, api, found, rolled_up
 from tests.support.api import ADMIN, Answered, Api
 from tests.support.builders import merchant
@@ -87,3 +88,20 @@ def test_a_page_that_begins_at_a_merchant_who_lost_the_name_is_a_bad_request(api
     answered = searched(api, "tea", cursor=cursor)
     assert (answered.status, answered.body["error"]["code"]) == (400, "CURSOR_INVALID")
     assert ids(searched(api, "tea")) == [shops[1]]
+
+
+def test_a_page_has_no_more_merchants_than_are_wanted(api: Api, desk: System) -> None:
+    first, second, third = (merchant(f"shop {number}") for number in range(3))
+    # A merchant's second name is found and left out, so that the next request of two finds one too many.
+    for shop, name, label in (
+        (first, "shopify:a.example", "Tea A"),
+        (first, "stripe:cus_a", "Tea A2"),
+        (second, "shopify:b.example", "Tea B"),
+        (third, "shopify:c.example", "Tea C"),
+    ):
+        named(shop, name, label)
+
+    found_now = found_merchants(for_api.links(), for_desk.desk_reader(), "tea", wanted=2)
+    after = found_merchants(for_api.links(), for_desk.desk_reader(), "tea", after=second, wanted=2)
+
+    assert (found_now, after) == ([first, second], [third])

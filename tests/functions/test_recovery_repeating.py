@@ -14,11 +14,11 @@ from moto import mock_aws
 
 from chalicelib.adapters.dynamodb.items import account_item
 from infra.deploying.emulator import ROOT
-from infra.local.tables import declared_with_stream
 from infra.recovery import adoption, agreement, tables
 from infra.recovery.tables import Tables
 from tests.support.api import REGION
 from tests.support.builders import SHOP, account_of, merchant
+from tests.support.stores import declared_with_stream
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -1,5 +1,6 @@
 """`roll_up` on raw stream events: exact figures whatever the stream does, and never a lost record."""
 
+import json
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,7 +17,9 @@ from chalicelib.adapters.dynamodb.items import account_item
 from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.figures import Figures, recount
 from chalicelib.domain.ledger import Account
-from chalicelib.handlers.roll_up import _FleetReport
+from chalicelib.domain.movements import Kind
+from chalicelib.domain.transactions import Total
+from chalicelib.handlers.roll_up import _FleetDay, _FleetReport
 from chalicelib.settings import settings
 from chalicelib.usecases import counting
 from chalicelib.wiring import for_api, for_figures, for_posting
@@ -45,6 +48,7 @@ def forget_the_container() -> None:
         built.cache_clear()
     for_figures.counter_writer.cache_clear()
     _FleetReport.at = float("-inf")
+    _FleetDay.begun = ""
     telemetry.counters._values.clear()
     telemetry.counters.urgent = False
 
@@ -214,6 +218,53 @@ def test_cloudwatch_is_told_of_the_fleet_once_a_minute(table: FiguresTable, caps
     assert said.count("credits_merchants_low_balance") > 0
     assert said.count('"credits_debt":[7.0]') == 1
     assert said.count('"credits_merchants_zero_balance":[2.0]') == 0
+
+
+def counters_sent(capsys: pytest.CaptureFixture[str]) -> dict[str, float]:
+    """Return the counters that CloudWatch has got since the last look, by name, direction and type."""
+    telemetry.flush_counted()
+    lines = (json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line)
+    found = {}
+    for line in lines:
+        name = line["_aws"]["CloudWatchMetrics"][0]["Metrics"][0]["Name"]
+        if name.endswith("_total"):
+            found["|".join(filter(None, (name, line.get("type"), line.get("reference_type"))))] = sum(line[name])
+    return found
+
+
+def test_cloudwatch_gets_each_transaction_once_also_what_time_and_inflows_post(
+    table: FiguresTable, capsys: pytest.CaptureFixture[str]
+) -> None:
+    totals = {Kind.TRIAL: Total(count=1, credits=9), Kind.ORDER_USED: Total(count=2, credits=4)}
+    opened = replace(some(5, version=3), totals=totals)
+    lapsed = replace(
+        some(0, version=4),
+        totals={**totals, Kind.EXPIRY: Total(count=1, credits=5), Kind.DEBT_REPAID: Total(count=1, credits=0)},
+        total_shortfall=2,
+    )
+    called([record(opened)])
+    counters_sent(capsys)
+
+    called([record(opened), record(lapsed)])
+    called([record(lapsed)])
+
+    assert counters_sent(capsys) == {
+        "credits_transactions_total|DECREASE|EXPIRY": 1,
+        "credits_transactions_total|DECREASE|DEBT_REPAID": 1,
+        "credits_balance_updated_total": 2,
+        "credits_shortfall_total": 2,
+    }
+
+
+def test_an_account_that_is_rebuilt_with_less_takes_nothing_off_a_counter(
+    table: FiguresTable, capsys: pytest.CaptureFixture[str]
+) -> None:
+    called([record(replace(some(5), totals={Kind.TRIAL: Total(count=1, credits=9)}, total_shortfall=3))])
+    counters_sent(capsys)
+
+    called([record(some(5, version=2))])
+
+    assert counters_sent(capsys) == {}
 
 
 @pytest.mark.slow

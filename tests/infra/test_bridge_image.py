@@ -19,11 +19,11 @@ import pytest
 
 from infra.bridge.settings import Settings
 from infra.local.engines import Engine, launch, running
-from infra.packaging.lint import findings_of_cloudformation
 from infra.packaging.yaml_text import yaml_parse
 from tests.support.bridge_fakes import ENVIRONMENT, order
 from tests.support.bridge_process import PAID, collect, numbers, publish, queues_in
 from tests.support.engines import FAKE_AWS_ENVIRONMENT, PROGRAMS, clean_environment, free_port, ministack, nats_server
+from tests.support.linted import findings_of_cloudformation
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILE = ROOT / "infra/bridge/Dockerfile"

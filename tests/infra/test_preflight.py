@@ -151,6 +151,15 @@ def test_what_would_make_a_creation_fail_is_said_before(changed: dict[str, Answe
     assert all(text in one.text for one in stopping)
 
 
+def test_the_bucket_for_releases_must_be_this_accounts() -> None:
+    account = FakeAccount(NEW)
+
+    list(obstacles(account.client, plan()))
+
+    named = {"Bucket": "credits-releases-123456789012-eu-west-1", "ExpectedBucketOwner": "123456789012"}
+    assert ("s3.head_bucket", named) in account.asked
+
+
 @pytest.mark.parametrize(
     ("chosen", "stops"),
     [

@@ -5,12 +5,12 @@ import re
 from pathlib import Path
 from typing import Any
 
-from infra.packaging.lint import findings_of_cloudformation
 from infra.recovery.adoption import TABLE, only_tables
 from infra.recovery.again import RULES
 from infra.recovery.tables import KINDS, WITH_STREAM
 from infra.recovery.writers import BY_CALL, OF_THE_QUEUE, REFUSING, WRITES
 from tests.infra.test_policies import WRITING_LEDGER, listed, name, roles, statements
+from tests.support.linted import findings_of_cloudformation
 
 
 def test_every_table_with_point_in_time_recovery_is_restored_with_the_stream_that_it_has(

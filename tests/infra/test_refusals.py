@@ -14,14 +14,12 @@ from infra.packaging.refusals.policies import global_names
 from infra.packaging.refusals.resolved import resources as in_effect
 from infra.packaging.refusals.rules import RULES, refusals
 from infra.packaging.refusals.schedules import STACK_CHARACTERS
-from infra.packaging.refusals.wiring import reserved_copies, rights_to_tag
+from infra.packaging.refusals.wiring import reserved_copies
 from infra.packaging.stages import STAGES, values
 from infra.packaging.yaml_text import yaml_parse
 from tests.support.refused import (
     OLD,
     OTHERS,
-    ROLE_OF_OLD,
-    SOURCE,
     Resource,
     delivered,
     edge,
@@ -44,12 +42,6 @@ def test_the_old_templates_faults_are_named(item: int, rule: str, template: dict
     del item
 
     assert any(one.startswith(f"AWS: {rule} ") and text in one for one in said(template))
-
-
-def test_the_old_role_of_deployments_could_not_tag_event_sources() -> None:
-    assert list(rights_to_tag({"Inbox": SOURCE}, ROLE_OF_OLD)) != []
-    tagging = {"Action": ["lambda:TagResource", "lambda:UntagResource"], "Resource": "arn:…:event-source-mapping:*"}
-    assert list(rights_to_tag({"Inbox": SOURCE}, {"Statement": [*ROLE_OF_OLD["Statement"], tagging]})) == []
 
 
 @pytest.mark.parametrize(("rule", "template", "text"), OTHERS, ids=[f"{one[0]}: {one[2]}" for one in OTHERS])

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from infra.packaging.dependencies import ROOT
-from infra.packaging.lint import findings_of_cloudformation
 from infra.packaging.yaml_text import yaml_parse
 from infra.scanning.scan import FailedCheck, exceptions, unargued
+from tests.support.linted import findings_of_cloudformation
 
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 ARGUED = {"CKV_1": {"resources": "*Table", "reason": "There is a reason and it has more than eight words."}}

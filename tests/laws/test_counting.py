@@ -81,13 +81,22 @@ def count_alone(store: FakeFigures, account: Account) -> None:
     assert count(store, [account], time=FakeCall().time) == set()
 
 
-def test_a_write_whose_answer_was_lost_counts_once() -> None:
-    store = FakeFigures(after_effect=deque([BUSY]))
+def test_a_write_whose_answer_was_lost_counts_once_and_is_not_reported() -> None:
+    store, reports = FakeFigures(after_effect=deque([BUSY])), list[Figures]()
 
-    assert count(store, [some(1)], time=FakeCall().time) == set()
+    assert count(store, [some(1)], time=FakeCall().time, report=reports.append) == set()
 
     assert store.fleet() == fleet_of([some(1)])
-    assert len(store.writes) == 1
+    assert (len(store.writes), reports) == (1, [])
+
+
+def test_what_each_write_adds_is_reported_once() -> None:
+    store, reports = FakeFigures(), list[Figures]()
+
+    for _ in range(2):
+        count(store, [some(1, balance=5), some(2, balance=3)], time=FakeCall().time, report=reports.append)
+
+    assert sum(reports, Figures()) == store.fleet() == fleet_of([some(1, balance=5), some(2, balance=3)])
 
 
 def test_a_throttled_read_or_write_is_tried_again_after_a_pause() -> None:

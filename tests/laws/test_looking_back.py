@@ -8,8 +8,8 @@ from itertools import pairwise
 
 import pytest
 
-from chalicelib.domain.days import DayEnd, Sums, day_of
-from chalicelib.domain.ids import Instant
+from chalicelib.domain.days import DayEnd, Sums
+from chalicelib.domain.ids import Instant, day_of
 from chalicelib.domain.statements import Month, month_of
 from chalicelib.domain.transactions import Transaction
 from chalicelib.usecases import looking_back

@@ -142,5 +142,9 @@ def test_months_follow_each_other(month: str, after: str) -> None:
     assert month_before(Month(after)) == month
 
 
+def test_no_month_is_before_the_first_one() -> None:
+    assert month_before(Month("0001-01")) < Month("0001-01")
+
+
 def test_a_closing_that_knows_no_totals_gives_no_difference() -> None:
     assert difference(Closing(totals=None), NOTHING) is None

@@ -222,6 +222,7 @@ def _as_new(patches: _Patches) -> None:
     # Not every ten seconds, which are as many requests as all others together.
     patches.put(telemetry, "WRITE_EVERY_SECONDS", 120.0)
     patches.put(roll_up._FleetReport, "at", float("-inf"))
+    patches.put(roll_up._FleetDay, "begun", "")
 
 
 def environment(**own: str) -> Mapping[str, str]:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from infra.deploying.emulator import ROOT
-from infra.local.tables import declared_with_stream
 from tests.support.engines import FAKE_AWS_ENVIRONMENT, ministack
 from tests.support.figures_tables import FiguresTable, table_at
+from tests.support.stores import declared_with_stream
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.xdist_group("figures on ministack")]
 

@@ -52,14 +52,6 @@ POLICY = {
         {"Sid": "RuleMaySend", "Action": "sqs:SendMessage", "Resource": [arn("InboxQueue"), arn("DeadLetterQueue")]}
     ]
 }
-ROLE_OF_OLD = {
-    "Statement": [
-        {"Action": ["lambda:*Tag*"], "Resource": ["arn:aws:lambda:r:a:function:credits-prod*"]},
-        {"Action": "lambda:*EventSourceMapping", "Resource": "arn:aws:lambda:r:a:event-source-mapping:*"},
-    ]
-}
-"""What the role of deployments could do with tags and sources."""
-
 GROUP = resource("CodeDeploy::DeploymentGroup", AlarmConfiguration={"Alarms": [{"Name": {"Ref": "Errors"}}]})
 SOURCE = resource(
     "Lambda::EventSourceMapping", EventSourceArn={"Fn::GetAtt": ["CreditsTable", "StreamArn"]}, FunctionName="f"

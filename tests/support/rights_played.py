@@ -27,7 +27,7 @@ from chalicelib.domain.links import LinkKind
 from chalicelib.domain.movements import adjustment_key
 from chalicelib.domain.transactions import Transaction
 from chalicelib.environment import SettingError
-from chalicelib.handlers.roll_up import _FleetReport
+from chalicelib.handlers.roll_up import _FleetDay, _FleetReport
 from chalicelib.settings import settings
 from chalicelib.usecases import checking
 from chalicelib.wiring import for_api, for_figures, for_orders, for_posting, for_releases
@@ -397,8 +397,6 @@ def _races_and_faults(on: Stage) -> None:
     on.fail("PutEvents", lost_answer)
     on.call("publish_threshold_events", batch(on.system.stream(CREDITS_TABLE)))
     on.fail("TransactWriteItems", *[throttled] * 25)
-    # Another test of this process may have reported the fleet less than a minute ago.
-    _FleetReport.at = float("-inf")
     on.call("roll_up", batch(on.system.stream(CREDITS_TABLE)))
     on.system.faults.clear()
 
@@ -413,6 +411,8 @@ def _streams(on: Stage) -> None:
         ("roll_up", [_of_another_day(of_credits[-1])]),
         ("roll_up", of_credits),
     ):
+        # Another test of this process may have reported the fleet less than a minute ago.
+        _FleetReport.at, _FleetDay.begun = float("-inf"), ""
         on.call(function, batch([*records, broken]))
         on.call(function, batch(records))
 

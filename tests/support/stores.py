@@ -5,9 +5,10 @@ Each `Tables` is a separate pair of tables, so tests share only an engine.
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
@@ -20,7 +21,9 @@ from chalicelib.adapters.dynamodb.ledger import DynamoDBLedger, send_as_built
 from chalicelib.domain.ids import MerchantId, TransactionId
 from chalicelib.wiring.for_posting import _CLIENT
 from infra.local.dynamodb_local import URL_VARIABLE
-from infra.local.tables import declared_with_stream
+from infra.local.tables import declared
+from infra.packaging.dependencies import ROOT
+from infra.packaging.yaml_text import yaml_parse
 from tests.simulator.aws import Aws
 from tests.simulator.clients import Client, answering
 from tests.support.engines import REGION
@@ -92,6 +95,19 @@ def tables_in_process() -> Iterator[Tables]:
     """Yield new tables on moto; no request leaves the process."""
     with mock_aws(), closing(client_at(None)) as client:
         yield _created(client, None)
+
+
+@cache
+def _template() -> Mapping[str, Any]:
+    parsed: Mapping[str, Any] = yaml_parse((ROOT / "infra/template.yaml").read_text())
+    return parsed
+
+
+def declared_with_stream(logical_id: str) -> Mapping[str, Any]:
+    """Return CreateTable's parameters of a table in infra/template.yaml, except its name."""
+    stream = _template()["Resources"][logical_id]["Properties"].get("StreamSpecification")
+    enabled = {"StreamSpecification": {**stream, "StreamEnabled": True}} if stream is not None else {}
+    return {**declared(logical_id), **enabled}
 
 
 def client_at(url: str | None) -> "DynamoDBClient":

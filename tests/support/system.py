@@ -31,10 +31,10 @@ from chalicelib.settings import settings
 from chalicelib.telemetry import logger
 from chalicelib.usecases import posting
 from chalicelib.wiring import for_desk, for_posting
-from infra.local.tables import declared_with_stream
 from tests.support.api import CREDITS_TABLE, LINKS_TABLE, REGION, TRANSACTIONS_TABLE
 from tests.support.builders import SHOP
 from tests.support.events import Context, batch, sqs_record
+from tests.support.stores import declared_with_stream
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -312,6 +312,19 @@ def test_an_edit_that_was_not_due_is_found() -> None:
     assert [found.kind for transaction in wrong for found in tallies.take(transaction)] == [Drift.EDIT_WRONG]
 
 
+@pytest.mark.parametrize(("name", "text"), [("policy", None), ("lines", "many"), ("total", None)])
+def test_an_edit_whose_charge_cannot_be_computed_is_found(name: str, text: str | None) -> None:
+    store = ledger([version(15, "100")], [version(16, "150")])
+    order, edit = store.history(SHOP)[-2:]
+    metadata = {key: value for key, value in {**edit.metadata, name: text}.items() if value is not None}
+    tallies = Tallies(SHOP)
+
+    found = [one for each in (order, replace(edit, metadata=metadata)) for one in tallies.take(each)]
+
+    assert [one.kind for one in found] == [Drift.EDIT_WRONG]
+    assert found[0].detail.startswith("its charge cannot be computed: ")
+
+
 def test_edits_and_refunds_prove_the_tally_of_an_order_whose_record_lost_it() -> None:
     store = ledger([version(15, "100")], [version(16, "150"), refund_of("1", "r", amount="75"), version(17, "120")])
     whole = stored_order(store)

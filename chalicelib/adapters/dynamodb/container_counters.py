@@ -113,7 +113,7 @@ class ContainerCounters:
     def _write(self, values: Counted) -> bool:
         """Overwrite the slot, and return whether it still belonged to this container."""
         own = _plus(values, self._elsewhere, sign=-1)
-        if self._writes and self._written.get(self._writes) == own and len(self._written) == 1:
+        if self._written == {self._writes: own}:
             return True
         self._writes += 1
         self._written[self._writes] = own

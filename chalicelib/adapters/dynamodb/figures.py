@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from chalicelib.adapters.dynamodb.batch_read import Item, batch_read
 from chalicelib.adapters.dynamodb.faults import BUSY, FAILED_CONDITION, TRANSIENT, transient_faults
 from chalicelib.domain.figures import BUCKETS, Counted, Figures, FiguresChange, total
-from chalicelib.domain.ids import MerchantId
+from chalicelib.domain.ids import MerchantId, day_of
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.transactions import Total
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _MERCHANT = "merchant#"
 _BUCKET = "fleet#"
+FLEET_KEYS = tuple(f"{_BUCKET}{number}" for number in range(BUCKETS))
+"""The ids of the items with the fleet's sums."""
 _SUMS = ("merchants", "zero", "low", "balance", "shortfall", "debt", "closed")
 _LOST = BUSY | TRANSIENT | {FAILED_CONDITION, "None"}
 
@@ -78,7 +80,7 @@ class DynamoDBFigures(FiguresTable):
         """Write the merchants' items and add to the bucket's sums in one TransactWriteItems, or do neither."""
         actions = [self._counted_action(change) for change in changes]
         if sums := _attributes(total(change.difference for change in changes)):
-            actions.append(self._sums_action(bucket, sums))
+            actions.append(self._sums_action(bucket, sums, max(day_of(change.at) for change in changes)))
         try:
             with transient_faults():
                 self._client.transact_write_items(TransactItems=cast("Any", actions))
@@ -93,7 +95,7 @@ class DynamoDBFigures(FiguresTable):
 
     def fleet(self) -> Figures:
         """Return the sum of all buckets, each of them as of one moment."""
-        return total(_figures_from(item) for item in self.read([f"{_BUCKET}{number}" for number in range(BUCKETS)]))
+        return fleet_from(self.read(FLEET_KEYS))[0]
 
     def _counted_action(self, change: FiguresChange) -> Item:
         item = {
@@ -109,17 +111,26 @@ class DynamoDBFigures(FiguresTable):
             put["ExpressionAttributeValues"] = {":known": {"N": str(change.before.version)}}
         return {"Put": put}
 
-    def _sums_action(self, bucket: int, sums: Item) -> Item:
+    def _sums_action(self, bucket: int, sums: Item, day: str) -> Item:
         places = list(enumerate(sums))
         return {
             "Update": {
                 "TableName": self._table,
                 "Key": {"id": {"S": f"{_BUCKET}{bucket}"}},
-                "UpdateExpression": "ADD " + ",".join(f"#{place} :{place}" for place, _ in places),
-                "ExpressionAttributeNames": {f"#{place}": name for place, name in places},
-                "ExpressionAttributeValues": {f":{place}": sums[name] for place, name in places},
+                "UpdateExpression": "SET #day = :day ADD " + ",".join(f"#{place} :{place}" for place, _ in places),
+                "ExpressionAttributeNames": {"#day": "day", **{f"#{place}": name for place, name in places}},
+                "ExpressionAttributeValues": {
+                    ":day": {"S": day},
+                    **{f":{place}": sums[name] for place, name in places},
+                },
             }
         }
+
+
+def fleet_from(items: Iterable[Item]) -> tuple[Figures, str]:
+    """Return the sum of the items of `FLEET_KEYS`, and the day of the newest change in it, empty where unknown."""
+    buckets = list(items)
+    return total(map(_figures_from, buckets)), max((item["day"]["S"] for item in buckets if "day" in item), default="")
 
 
 def _attributes(figures: Figures) -> dict[str, Any]:

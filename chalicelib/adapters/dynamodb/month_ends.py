@@ -3,7 +3,7 @@
 The credits table's stream writes it once for each day on which something is recorded, and always the same for the same
 day: a repeat changes nothing, and an account's own write costs nothing more. Where an item is missing (older than this
 release, or not written yet), the figures are derived from the history, in more requests. The fleet has an item for each
-day, which is overwritten while the day lasts.
+day, which is overwritten while the day lasts and closed before the first change of a later day is counted.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,8 +11,8 @@ from dataclasses import astuple, fields, replace
 from typing import Any
 
 from chalicelib.adapters.dynamodb.faults import transient_faults
-from chalicelib.adapters.dynamodb.figures import FiguresTable
-from chalicelib.domain.days import DayEnd, Sums
+from chalicelib.adapters.dynamodb.figures import FLEET_KEYS, FiguresTable, fleet_from
+from chalicelib.domain.days import DayEnd, Sums, end_of_fleet
 from chalicelib.domain.ids import Instant, MerchantId
 from chalicelib.domain.movements import Kind
 from chalicelib.domain.statements import Closing, DayOver, Month, MonthKept
@@ -22,6 +22,8 @@ MONTH_PREFIX = "month#"
 DAY_PREFIX = "day#"
 _DAY_PREFIX, _END_PREFIX = "day_", "end_"
 _DAYS_MAX = 31
+_CLOSED = "closed_day"
+"""The attribute of a day of the fleet that is over. (`closed` counts accounts.)"""
 
 
 class MonthEnds(FiguresTable):
@@ -75,7 +77,7 @@ def day_end_text(balance: int, sums: Sums) -> str:
 
 def day_end_from(day: str, text: str) -> DayEnd:
     """Return the end of a day from its text; what a newer release appends is left out."""
-    balance, *sums = (int(each) for each in text.split(" ")[: 1 + len(fields(Sums))])
+    balance, *sums = map(int, text.split(" "))
     names = (each.name for each in fields(Sums))
     return DayEnd(day=day, balance=balance, sums=Sums(**dict(zip(names, sums, strict=False))))
 
@@ -123,35 +125,64 @@ def _closing(item: Mapping[str, Any]) -> Closing | None:
 class FleetDays(FiguresTable):
     """Keeps and reads the ends of the fleet's days. Its own methods may raise `RetryLater` (`unavailable`)."""
 
-    def keep(self, end: DayEnd, *, as_of: Instant) -> None:
-        """Keep the fleet's figures of a day, unless later figures of that day are kept: one write unit."""
+    def keep(self, *, parked: int, as_of: Instant) -> None:
+        """Keep the fleet's figures for the day of their newest change, unless later ones are kept or it is closed."""
+        fleet, day = fleet_from(self.read(FLEET_KEYS))
+        if not day:
+            return
+        unless_later = {
+            "ConditionExpression": f"attribute_not_exists(id) OR (#at < :at AND attribute_not_exists({_CLOSED}))",
+            "ExpressionAttributeNames": {"#at": "at"},
+            "ExpressionAttributeValues": {":at": {"S": as_of}},
+        }
+        self._put(end_of_fleet(fleet, day=day, parked=parked), {"at": {"S": as_of}}, unless_later)
+
+    def close_before(self, day: str, *, parked: int, as_of: Instant) -> None:
+        """Keep the fleet's figures as the end of the day of their newest change, if that was before `day`.
+
+        To be called before a change of `day` is counted. Only the first call takes effect: a later one may find such
+        changes in the figures. What was parked since that day was last kept counts for the next one.
+        """
+        fleet, last = fleet_from(self.read(FLEET_KEYS))
+        if not last or last >= day:
+            return
+        known = self.read([f"{DAY_PREFIX}{last}"])
+        end = end_of_fleet(fleet, day=last, parked=_fleet_end(known[0]).sums.parked if known else parked)
+        once = {"ConditionExpression": f"attribute_not_exists({_CLOSED})"}
+        self._put(end, {"at": {"S": as_of}, _CLOSED: {"BOOL": True}}, once)
+
+    def ends(self, days: Iterable[str]) -> list[DayEnd]:
+        """Return the ends that are kept of these days, and the newest one as of now, in two requests."""
+        items = {item["id"]["S"]: item for item in self.read([f"{DAY_PREFIX}{day}" for day in days])}
+        kept = {item_id: _fleet_end(item) for item_id, item in items.items()}
+        fleet, last = fleet_from(self.read(FLEET_KEYS))
+        newest = max(items, default="")
+        # An older release names no day in the sums, and a record that came late may name one that is closed.
+        if last and newest <= (own := f"{DAY_PREFIX}{last}") and _CLOSED not in items.get(own, {}):
+            parked = kept[newest].sums.parked if newest else 0
+            kept[own] = end_of_fleet(fleet, day=last, parked=parked)
+        return list(kept.values())
+
+    def _put(self, end: DayEnd, marks: Mapping[str, Any], condition: Mapping[str, Any]) -> None:
         item = {
             "id": {"S": f"{DAY_PREFIX}{end.day}"},
-            "at": {"S": as_of},
             "end": {"S": day_end_text(end.balance, end.sums)},
             "merchants": {"N": str(end.merchants)},
             "zero": {"N": str(end.zero)},
             "low": {"N": str(end.low)},
             "closed": {"N": str(end.closed)},
-        }
-        unless_later = {
-            "ConditionExpression": "attribute_not_exists(id) OR #at < :at",
-            "ExpressionAttributeNames": {"#at": "at"},
-            "ExpressionAttributeValues": {":at": {"S": as_of}},
+            **marks,
         }
         with transient_faults("the figures"):
-            self.put(item, unless_later)
+            self.put(item, condition)
 
-    def ends(self, days: Iterable[str]) -> list[DayEnd]:
-        """Return the ends that are kept of these days, in one request."""
-        return [
-            replace(
-                day_end_from(item["id"]["S"].removeprefix(DAY_PREFIX), item["end"]["S"]),
-                merchants=int(item["merchants"]["N"]),
-                zero=int(item["zero"]["N"]),
-                low=int(item["low"]["N"]),
-                # Days that an older release kept do not hold it.
-                closed=int(item["closed"]["N"]) if "closed" in item else 0,
-            )
-            for item in self.read([f"{DAY_PREFIX}{day}" for day in days])
-        ]
+
+def _fleet_end(item: Mapping[str, Any]) -> DayEnd:
+    return replace(
+        day_end_from(item["id"]["S"].removeprefix(DAY_PREFIX), item["end"]["S"]),
+        merchants=int(item["merchants"]["N"]),
+        zero=int(item["zero"]["N"]),
+        low=int(item["low"]["N"]),
+        # Days that an older release kept do not hold it.
+        closed=int(item["closed"]["N"]) if "closed" in item else 0,
+    )

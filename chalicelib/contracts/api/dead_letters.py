@@ -7,11 +7,12 @@ most four times as much of an answer.
 
 import json
 from bisect import bisect_right
-from collections.abc import Sequence
-from typing import Final, Self
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Generic, Self
 
 from pydantic import ConfigDict
 
+from chalicelib.contracts.api.answers import Links, Listing, Meta, Pagination, Row
 from chalicelib.contracts.api.model import Model
 from chalicelib.contracts.inbound.envelopes import validated
 from chalicelib.contracts.inbound.events import INBOUND
@@ -52,6 +53,21 @@ class LetterGroup(Model):
     letters: int
     oldest: str
     newest: str
+
+
+class LetterPagination(Pagination):
+    """A page's position; `complete` is whether all that is parked was looked at.
+
+    If it was not, letters newer than those of this page may be missing, and no later page has them.
+    """
+
+    complete: bool
+
+
+class LetterListing(Listing[Row], Generic[Row]):
+    """An answer with one page of letters, or of groups of them."""
+
+    pagination: LetterPagination
 
 
 class DeadLetter(Model):
@@ -106,6 +122,21 @@ class DeadLetter(Model):
         if length == len(self.body):
             return self
         return self.model_copy(update={"body": self.body[:length], "body_cut": True})
+
+
+def letters_text(
+    rows: Sequence[Model],
+    meta: Mapping[str, str],
+    pagination: Mapping[str, int | bool | str | None],
+    links: Mapping[str, str | None],
+) -> str:
+    """Return the JSON text of an answer with one page of letters or groups."""
+    return LetterListing[Any](
+        data=list(rows),
+        meta=Meta.model_validate(meta),
+        pagination=LetterPagination.model_validate(pagination),
+        links=Links.model_validate(links),
+    ).model_dump_json()
 
 
 def letter_action(did: ActionType, letter: DeadLetter, *, admin_id: str, time: Instant) -> Action:

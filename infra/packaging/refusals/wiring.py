@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from infra.packaging.refusals.policies import length
-from infra.packaging.refusals.resolved import Resources, allowed, listed, named, of_type
+from infra.packaging.refusals.resolved import Resources, allowed, named, of_type
 
 FUNCTION, SOURCE = "AWS::Lambda::Function", "AWS::Lambda::EventSourceMapping"
 ENVIRONMENT_BYTES = 4_096
@@ -119,18 +119,6 @@ def logs(found: Resources) -> Iterator[str]:
             yield f"{name}: {', '.join(levels)} without the JSON log format"
         if config.get("ApplicationLogLevel", "INFO") in ABOVE_INFO:
             yield f"{name}: ApplicationLogLevel {config['ApplicationLogLevel']} drops the lines of metrics"
-
-
-def rights_to_tag(found: Resources, granted: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the sources that a role with the policy `granted` could not tag; every stack with tags needs that."""
-    allowed = {
-        action
-        for statement in granted["Statement"]
-        if any("event-source-mapping" in str(one) or one == "*" for one in listed(statement["Resource"]))
-        for action in listed(statement["Action"])
-    }
-    if dict(of_type(found, SOURCE)) and not {"lambda:TagResource", "lambda:UntagResource"} <= allowed:
-        yield "event source mappings get the stack's tags, and the role may not tag them"
 
 
 def throughput(found: Resources) -> Iterator[str]:

@@ -1,0 +1,90 @@
+"""Which of the events that a command has sent are parked, and why (contract, "Retry and dead letter")."""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Any, Final
+
+from botocore.exceptions import ClientError
+
+from chalicelib.adapters.dead_letters import DeadLetters
+from chalicelib.contracts.letters import Letter, Parking
+from chalicelib.domain.errors import RetryLater
+from chalicelib.domain.ids import instant
+from chalicelib.domain.movements import Movement
+from infra.commands.output import aside
+
+FIRST_LOOK_SECONDS: Final = 1.5
+"""How long a command waits before it looks for letters: most events are recorded by then."""
+LOOK_EVERY_SECONDS: Final = 4.0
+LOOK_SECONDS: Final = 3.0
+"""The longest look. It hides the letters from other readers."""
+LETTERS_MAX: Final = 10_000
+_CLOCKS = timedelta(seconds=5)
+"""How much the clock of the queue may be behind that of this machine."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """An event that was sent, and what it asks for; `poison`: the service can only park it."""
+
+    body: str
+    movements: tuple[Movement, ...] = ()
+    poison: bool = False
+
+
+class ParkedEvents:
+    """Looks for the letters of events that were sent after it was made."""
+
+    def __init__(self, letters: DeadLetters) -> None:
+        self._letters: DeadLetters | None = letters
+        self._since = instant(datetime.now(UTC) - _CLOCKS)
+        self._next_look = time.monotonic() + FIRST_LOOK_SECONDS
+
+    def found(self, events: Sequence[Sent], *, last: bool = False) -> Mapping[int, Letter]:
+        """Return the letters of those that are parked, by their places in `events`; none before the next look is due.
+
+        `last`: look at once. Without the right to look, nothing is found, and a sentence beside the answer says why.
+        """
+        if self._letters is None or (not last and time.monotonic() < self._next_look):
+            return {}
+        places = {mark: place for place, event in enumerate(events) for mark in _marks(event.body)}
+        try:
+            listing = self._letters.listing(
+                wanted=LETTERS_MAX,
+                parkings=[Parking.INBOX],
+                matching=lambda letter: letter.parked_at >= self._since and not places.keys().isdisjoint(_of(letter)),
+                seconds=LOOK_SECONDS,
+            )
+        except (ClientError, RetryLater) as error:
+            self._letters = None
+            aside(f"The dead letters cannot be read, so a parked event is only seen to be missing: {error}")
+            return {}
+        self._next_look = time.monotonic() + LOOK_EVERY_SECONDS
+        return {places[mark]: letter for letter in listing.letters for mark in _of(letter) if mark in places}
+
+
+def _of(letter: Letter) -> set[str]:
+    """Return the marks of a letter's message; the bridge keeps a body that no queue can hold and names its hash."""
+    kept = _content(letter.body).get("kept")
+    return _marks(letter.body) | ({str(kept.get("sha256"))} if isinstance(kept, dict) else set())
+
+
+def _marks(body: str) -> set[str]:
+    """Return by what a message is known again: the bus wraps an event, and writes its JSON in its own way."""
+    content = _content(body)
+    event = content.get("detail", content)
+    return {
+        sha256(text.encode(errors="surrogatepass")).hexdigest() for text in (body, json.dumps(event, sort_keys=True))
+    }
+
+
+def _content(body: str) -> Mapping[str, Any]:
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
