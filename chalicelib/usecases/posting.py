@@ -170,9 +170,9 @@ class Posting:
             work.follow(self._store)
             self._require_counted(work)
             decided = self._fold(work, time.now())
-            if work.reject_poison(decided) or work.put_leaning_last(decided):
+            if self._read_unproven(work, work.untotalled(decided)) or work.reject_poison(decided):
                 continue
-            if self._look_again(work, decided.outcomes):
+            if work.put_leaning_last(decided) or self._look_again(work, decided.outcomes):
                 continue
             if decided.commit is None:
                 work.settle(decided.outcomes)
@@ -240,7 +240,11 @@ class Posting:
         if not work.fresh:
             self._read_again(work)
             return True
-        unproven = [transaction for transaction in declined if transaction not in work.absent]
+        return self._read_unproven(work, declined)
+
+    def _read_unproven(self, work: Work, names: Sequence[TransactionId]) -> bool:
+        """Read the transactions of these names that are not known to be absent; return whether there are any."""
+        unproven = [name for name in names if name not in work.absent]
         if unproven:
             known = self._store.read([], unproven)
             known.require(*unproven)

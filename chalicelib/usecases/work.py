@@ -11,7 +11,7 @@ from chalicelib.domain.errors import Code, Rejected, RetryLater
 from chalicelib.domain.freeze import OF_A_FREEZE
 from chalicelib.domain.ids import MerchantId, TransactionId
 from chalicelib.domain.ledger import Account, Commit
-from chalicelib.domain.movements import DisputeWonMovement, Movement, RefundMovement
+from chalicelib.domain.movements import DisputeWonMovement, Movement, OrderMovement, RefundMovement, names_of
 from chalicelib.domain.names import FactNames, torn
 from chalicelib.domain.outcomes import Duplicate, Fold, Outcome, Posted
 from chalicelib.domain.transactions import Transaction
@@ -124,6 +124,18 @@ class Work:
         """Raise the error of an unreadable item that the movements depend on, if there is one."""
         if self.unreadable is not None:
             raise self.unreadable
+
+    def untotalled(self, fold: Fold) -> list[TransactionId]:
+        """Return the batch's unread orders if the fold missed a total, else nothing.
+
+        An order that was recorded before, and is delivered again under one more name, may have its total there. Other
+        orders need no read: a write finds out whether they were recorded.
+        """
+        if not any(isinstance(one, Rejected) and one.code is Code.TOTAL_MISSING for one in fold.foreseen):
+            return []
+        orders = [movement for index in self.undecided if isinstance(movement := self.movements[index], OrderMovement)]
+        names = dict.fromkeys(name for order in orders for name in names_of(order))
+        return [name for name in names if name not in self.stored and name not in self.guards]
 
     def reject_poison(self, fold: Fold) -> bool:
         """Decide whole requests in which a movement is impossible, or may be; return whether there are any.

@@ -584,6 +584,15 @@ MUTANTS = (
         (WORK, "        return outcome.code not in _REFUSED_ALONE\n", "        return False\n"),
     ),
     _mutant(
+        "a message refused for want of a total that its recorded order has",
+        (
+            POSTING,
+            "            if self._read_unproven(work, work.untotalled(decided)):\n                continue\n",
+            "",
+        ),
+        tests="tests/unit/test_posting_poison.py",
+    ),
+    _mutant(
         "an amount whose order is missing holds nothing back",
         (WORK, " and outcome.code is Code.ORDER_MISSING and of_an_amount(movement)\n", " and False\n"),
         tests="tests/unit/test_posting_poison.py",

@@ -9,7 +9,7 @@ from chalicelib.domain.errors import Code, RetryLater
 from chalicelib.domain.fold import ITEMS_MAX
 from chalicelib.domain.ledger import Commit
 from chalicelib.domain.movements import Movement
-from tests.support.builders import SHOP, order, payment, refund_of, trial
+from tests.support.builders import SHOP, known_as, order, payment, refund_of, trial
 from tests.support.fakes import FakeLedger
 from tests.support.posting import codes, ledger_with, post, posting_on, recount
 
@@ -121,3 +121,26 @@ def test_a_write_whose_answer_was_lost_makes_no_poison_of_what_it_posted() -> No
 
     assert of_order_o(ledger) == ["1", "3"]
     assert codes(outcomes[1]) == ["posted"] * 2
+
+
+@pytest.mark.parametrize("basis", ["alone", "beside an edit that names the total later"])
+def test_a_refund_by_a_name_that_its_batch_brings_is_no_poison_where_the_recorded_order_has_a_total(basis: str) -> None:
+    ledger = ledger_with(trial(), order("O", total="10"))
+    again: list[list[Movement]] = [[known_as(order("O"), order("al-O"))], [refund_of("al-O", "1", amount="5")]]
+    if basis != "alone":
+        again += [[order("O", total="10")]]
+
+    outcomes = post(posting_on(ledger), *again)
+
+    assert [codes(of_one) for of_one in outcomes][:2] == [["duplicate"], ["posted"]]
+    assert recount(ledger) == ledger.accounts[SHOP].balance
+
+
+def test_orders_without_a_total_are_read_once_before_the_message_of_their_refund_is_poison() -> None:
+    ledger = ledger_with(trial())
+    orders = [known_as(order("O"), order("al-O"))]
+
+    [_, refused] = post(posting_on(ledger), orders, [refund_of("al-O", "1", amount="5")])
+
+    assert codes(refused) == [Code.TOTAL_MISSING]
+    assert len(ledger.reads) == 2
