@@ -585,11 +585,7 @@ MUTANTS = (
     ),
     _mutant(
         "a message refused for want of a total that its recorded order has",
-        (
-            POSTING,
-            "            if self._read_unproven(work, work.untotalled(decided)):\n                continue\n",
-            "",
-        ),
+        (POSTING, "self._read_unproven(work, work.untotalled(decided)) or work.reject_poison", "work.reject_poison"),
         tests="tests/unit/test_posting_poison.py",
     ),
     _mutant(
