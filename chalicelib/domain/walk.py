@@ -104,13 +104,23 @@ class Walk:
         if before is not None and transaction.previous_hash != before:
             detail = "it does not follow the transaction before it: that one was changed and sealed again, or replaced"
             self._report_at(transaction, Drift.CHAIN_BROKEN, detail)
-        if sealed:
-            self._check(transaction)
-        self._add(transaction)
+        unreadable = False
+        try:
+            if sealed:
+                self._check(transaction)
+            self._add(transaction)
+        except (ArithmeticError, LookupError, ValueError):
+            unreadable = True
+        self.first = self.first or transaction
+        self.last = transaction
+        self.expected = transaction.sequence + 1
         self._torn = False
         if not sealed:
             why = "the transaction is not what its hash seals"
             self._tear(Drift.TRANSACTION_CHANGED, transaction.sequence, why, transaction.transaction_id)
+        elif unreadable:
+            why = "the transaction cannot be read: an amount of money, a number or a policy in it is none"
+            self._tear(Drift.TRANSACTION_UNREADABLE, transaction.sequence, why, transaction.transaction_id)
 
     def _check(self, transaction: Transaction) -> None:
         balance = None if self._torn else (self.last.balance_after if self.last else 0)
@@ -161,9 +171,6 @@ class Walk:
         self.newest = derived_crossings(transaction, before=self.last)
         if self.intact:
             self.findings += self.tallies.take(transaction)
-        self.first = self.first or transaction
-        self.last = transaction
-        self.expected = transaction.sequence + 1
 
     def _miss(self, count: int) -> None:
         """Report that this many transactions are missing from here on."""
