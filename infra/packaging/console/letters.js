@@ -136,7 +136,7 @@ export function Letters({ code: asked, merchant }) {
   const letters = all.filter((letter) => [letter.id, letter.reason, letter.body].some((text) => text.toLowerCase().includes(sought)));
   const unseen = data ? data.pagination.total - all.length : 0;
   // Why some are missing, or nothing.
-  const missing = data && !data.pagination.complete && "someone else is reading them, or there are too many to read at once. Refresh.";
+  const missing = data && !data.pagination.complete && "somebody else is reading them, or there are too many to read at once. Refresh.";
   const gone = Object.assign((id, how) => setEnds((before) => ({ ...before, [id]: how })), { of: (id) => ends[id] });
   const choose = (id) => setChosen((before) => (before.includes(id) ? before.filter((one) => one !== id) : [...before, id]));
   return html`<${Title} name="Dead letters">Dead letters<//>
