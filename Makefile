@@ -30,7 +30,7 @@ PARALLEL := -n $(WORKERS) --dist loadgroup
 # xdist takes large groups first, and groups of one test in this order: long ones must not come last, on one worker.
 LONG := tests/stack tests/simulator
 LONGEST_FIRST := $(LONG) $(filter-out $(LONG),$(patsubst %/,%,$(sort $(dir $(wildcard tests/*/test_*.py)))))
-# So many short tests take longer in two processes: each collects all, and reports each to a third one.
+# One process: with two, each collects every test and reports it to a third, which costs more than such short tests.
 SHORT := tests/laws tests/formats tests/bridge
 # Nothing is compiled ahead, so what Python has compiled once has to be kept, whatever a machine prefers elsewhere.
 unexport PYTHONDONTWRITEBYTECODE
@@ -41,15 +41,15 @@ help: ## List the targets.
 run: $(STACK_READY) ## Run the whole system on loopback until Ctrl-C (KEEP=on, TRAFFIC=off, REDIS=on, API_PORT, AWS_PORT, NATS_PORT).
 	@exec $(BIN)/python -m infra.local
 
-# No unit test uses a property or a coroutine: these plugins would take a quarter of the time.
-unit: $(COMMAND) ## Run the unit part of the tests, what decides, which takes seconds.
+# No unit test uses a property or a coroutine, and these plugins would take a quarter of the time.
+unit: $(COMMAND) ## Run the unit tests, which takes seconds.
 	@$(PYTEST) -p no:hypothesispytest -p no:anyio tests/unit
 
-test: unit ## Run the tests: the unit part first, for a quick answer, then all others but the slow ones.
+test: unit ## Run the tests: the unit tests first, for a quick answer, then all others but the slow ones.
 	@$(PYTEST) --hypothesis-profile few -m "not slow" $(SHORT)
 	@$(PYTEST) $(PARALLEL) --durations=10 --durations-min=3 -m "not slow" $(filter-out tests/unit $(SHORT),$(LONGEST_FIRST))
 
-test-all: $(COMMAND) ## Run all tests, the slow ones too (WORKERS=2, for two cores).
+test-all: $(COMMAND) ## Run all tests, the slow ones too (WORKERS=2 suits two cores).
 	@$(PYTEST) $(PARALLEL) --durations=20 $(LONGEST_FIRST)
 
 sweep: $(READY) ## Try every kind of fault at every request of every kind of movement: an hour of CPU.

@@ -31,13 +31,13 @@ class SettingError(Exception):
 
 
 class Text(cached_property[str]):
-    """A text of a group, by its environment name; empty where it is not set."""
+    """A text of a group, by its environment name, read once; empty where it is not set."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(self._of)
+        super().__init__(self._read)
         self.name = name
 
-    def _of(self, group: "Group") -> str:
+    def _read(self, group: "Group") -> str:
         return group.texts[self.name]
 
 
@@ -48,8 +48,8 @@ class Required(Text):
         SettingError: on reading, it is not set.
     """
 
-    def _of(self, group: "Group") -> str:
-        return present(self.name, super()._of(group))
+    def _read(self, group: "Group") -> str:
+        return present(self.name, super()._read(group))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -91,7 +91,7 @@ class Access(Enum):
         return self not in (Access.ANYONE, Access.SIGNER)
 
     def admit(self, context: Mapping[str, Any] | None, *, now: datetime) -> Caller:
-        """Return the caller of a route that takes a token, if allowed; `context` is the authorizer's of the token.
+        """Return the caller of a route that takes a token, if allowed; `context` holds the token's claims.
 
         Raises:
             Problem: `UNAUTHORIZED` or `FORBIDDEN`.

@@ -260,7 +260,7 @@ def _response(answer: _Answer) -> Response:
 
 
 def _context(call: Call) -> Mapping[str, Any] | None:
-    """Return the caller's claims, None for no caller: those of the gateway's authorizer, else of the token itself."""
+    """Return the claims of the caller's token, from the gateway's authorizer or read here; None if there are none."""
     if not call.by_http_api:
         return call.authorizer
     try:

@@ -19,7 +19,7 @@ def days_over(walk: Walk, transactions: Iterable[Transaction | UnreadableTransac
         if not walk.intact:
             return
         assert isinstance(transaction, Transaction), "the walk is not intact after one that cannot be read"
-        # The walk takes a transaction in with the next one.
+        # `last` is the transaction before: the walk takes each one in when the next one arrives.
         if (last := walk.last) is None:
             continue
         closing = Closing(

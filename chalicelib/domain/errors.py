@@ -82,7 +82,7 @@ class CreditsError(Exception):
 class Rejected(CreditsError):  # noqa: N818 - named by what happened to the movement
     """The movement can never be posted as it is; none of it was.
 
-    `fact` names a fact that other messages report too: one of them is parked for it.
+    `fact` names what other messages report too: only one message is parked for it.
     """
 
     def __init__(self, code: Code, message: str, *, field: str | None = None, fact: str | None = None) -> None:

@@ -82,7 +82,7 @@ class Counted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FiguresChange:
-    """The counted figures of an account (None: nothing yet), and those that replace them since a time."""
+    """The counted figures of an account (None: nothing yet), and those that replace them, as of `at`."""
 
     merchant_id: MerchantId
     before: Counted | None

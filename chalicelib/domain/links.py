@@ -52,7 +52,7 @@ def link_name_of(text: str) -> str:
     Raises:
         ValueError: it is not the name of a shop or customer.
     """
-    # Spaces around a name are typed by people; a line break or another control character comes from a mistake.
+    # People type spaces around a name; a line break or another control character is a mistake, and refused.
     kind, _, name = text.strip(" ").partition(":")
     match kind.lower():
         case LinkKind.SHOPIFY if SHOP_DOMAIN.fullmatch(name.lower()):

@@ -36,7 +36,7 @@ def day_of_month(time: Instant) -> int:
 
 
 def month_before(month: Month) -> Month:
-    """Return the month before; that of the first month of year 1 sorts before every month."""
+    """Return the month before; for the first month of year 1, a text that sorts before every month."""
     return _moved(month, -1)
 
 

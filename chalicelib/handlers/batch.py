@@ -25,7 +25,7 @@ from chalicelib.wiring import for_posting
 
 if TYPE_CHECKING:
     from chalicelib.contracts.sources.raw import RawWebhook
-    from chalicelib.handlers.parking import Letter
+    from chalicelib.handlers.parking import RefusedMessage
 
 WAITING_DELAY_SECONDS_MAX = 900
 """The longest delay that SQS gives to a message that is sent."""
@@ -61,7 +61,7 @@ class Batch:
         self._dropped: Counter[str] = Counter()
         self._requests: list[tuple[Message, Event]] = []
         self._without_movements: list[tuple[Message, Event]] = []
-        self._parked: list[Letter] = []
+        self._parked: list[RefusedMessage] = []
         self._repeated = 0
         self._delayed: list[tuple[Message, int]] = []
         self._leaving: list[tuple[Message, int]] = []
@@ -114,7 +114,7 @@ class Batch:
         """Park what was rejected; a message that the dead-letter queue does not confirm in time comes back."""
         if not self._parked:
             return
-        # Most batches park nothing.
+        # Imported here, because most batches park nothing.
         from chalicelib.handlers.parking import park
 
         repeated, coming_back = park(self._parked, queue_url=self._dead_letter_queue_url, call=self._call)

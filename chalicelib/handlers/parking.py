@@ -1,4 +1,4 @@
-"""Parks the refused messages of a batch, each fact once (contract, section 4, "Retry and dead letter")."""
+"""Parks the refused messages of a batch, one for each fact (contract, section 4, "Retry and dead letter")."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -12,19 +12,19 @@ from chalicelib.telemetry import count, count_parked, logger
 from chalicelib.usecases.posting import MARGIN_SECONDS
 from chalicelib.wiring import for_posting
 
-Letter = tuple[Message, Rejected, Sequence[str]]
-"""A refused message, why it is refused, and the facts for which it is, if other messages report them too."""
+RefusedMessage = tuple[Message, Rejected, Sequence[str]]
+"""A message, why it is refused, and the refused facts that other messages report too."""
 
 
-def park(letters: Sequence[Letter], *, queue_url: str, call: CallTime) -> tuple[Counter[str], list[str]]:
+def park(refused: Sequence[RefusedMessage], *, queue_url: str, call: CallTime) -> tuple[Counter[str], list[str]]:
     """Park messages; return how many were ignored instead, by reason, and the ids of those that come back.
 
-    A message is ignored if others are parked for all its facts. It comes back if the dead-letter queue, or the table
-    that knows what is parked, does not answer in time.
+    A message is ignored if other messages are parked for all its facts. It comes back if the dead-letter queue or the
+    table of links does not answer in time.
     """
     ignored: Counter[str] = Counter()
     coming_back: list[str] = []
-    for message, error, facts in letters:
+    for message, error, facts in refused:
         if call.remaining_seconds() < MARGIN_SECONDS:
             coming_back.append(message.message_id)
             continue
@@ -47,13 +47,13 @@ def park(letters: Sequence[Letter], *, queue_url: str, call: CallTime) -> tuple[
 
 
 def _is_repeated(message: Message, error: Rejected, facts: Sequence[str]) -> bool:
-    """Return whether other messages are parked for the facts of this one; logs it.
+    """Return whether other messages are parked for all facts of this one, and log it if so.
 
     Raises:
-        RetryLater: the table cannot answer.
+        RetryLater: the table of links cannot answer.
     """
     names = [f"{error.code}:{error.fact}"] if error.fact else facts
-    # Whoever put a message back waits for its outcome: it is parked again.
+    # Whoever put a message back waits for its outcome, so it is parked again.
     if not names or message.redriven is not None:
         return False
     if not for_posting.linking().are_parked(names, message.message_id):

@@ -84,7 +84,7 @@ class RawWebhooks:
                 yield found.message, error
 
     def _event(self, found: ReadWebhook, merchant: MerchantId | None, linking: Linking, now: datetime) -> Event:
-        found = _captured(found, linking)
+        found = _with_sale(found, linking)
         webhook = found.webhook
         merchant = merchant or linking.known(found.names)
         # Of a merchant that is not known, what its webhook would do to the account that its name may open.
@@ -147,8 +147,8 @@ class RawWebhooks:
         return movements, refused
 
 
-def _captured(found: ReadWebhook, linking: Linking) -> ReadWebhook:
-    """Return the webhook with the payment of its sale, if its session is completed and its money is captured.
+def _with_sale(found: ReadWebhook, linking: Linking) -> ReadWebhook:
+    """Return the webhook with the payment of its sale, once the session is completed and the money is captured.
 
     Raises:
         Rejected: the session did not state its credits. RetryLater: the table of links cannot answer.
@@ -156,10 +156,10 @@ def _captured(found: ReadWebhook, linking: Linking) -> ReadWebhook:
     sale = found.webhook.sale
     if sale is None:
         return found
-    # Stripe alone has such payments.
+    # Imported here, because only Stripe has such payments.
     from chalicelib.contracts.sources.stripe_checkout import sold
 
-    event = sold(sale.read_texts(linking.sale(sale.payment_name, sale.texts())))
+    event = sold(sale.with_texts(linking.sale(sale.payment_name, sale.texts())))
     return found if event is None else replace(found, webhook=replace(found.webhook, parts=(event,)))
 
 

@@ -81,7 +81,7 @@ def _read(records: Sequence[Mapping[str, Any]], time: CallTime) -> tuple[list[tu
 
 
 def _count(accounts: Sequence[Account], figures: FiguresStore, call: CallTime) -> set[MerchantId]:
-    """Count the accounts day by day, so that a day ends before the next one begins; return those not counted."""
+    """Count the accounts, day by day, so that each day ends before the next begins; return those not counted."""
     by_day: dict[str, list[Account]] = {}
     for account in accounts:
         by_day.setdefault(day_of(account.updated_at), []).append(account)
@@ -95,7 +95,7 @@ def _count(accounts: Sequence[Account], figures: FiguresStore, call: CallTime) -
 def _report(counted: Figures) -> None:
     """Count for CloudWatch what the figures gained, so that it shows the same transactions as /metrics.
 
-    Those too that no message asked for: what time or an inflow posts beside a movement.
+    These include what no message asked for: lapsed credits and repaid debt.
     """
     for kind, of_kind in counted.totals.items():
         labels = {"type": kind.direction.value, "reference_type": kind.transaction_type}
@@ -105,7 +105,7 @@ def _report(counted: Figures) -> None:
 
 
 def _gained(key: Sample, value: int) -> None:
-    # A rebuilt account may have less than before, and a counter only grows.
+    # A rebuilt account may have less than before, but a counter only grows.
     add_up(key, max(0, value))
 
 
@@ -189,21 +189,21 @@ class _FleetReport:
 
 
 class _FleetDay:
-    """The fleet's days. They are only a view: a failure is reported, and no record is retried for them."""
+    """Keeps the ends of the fleet's days. They are only a view: a failure is logged, and no record is retried."""
 
     begun = ""
-    """The last day of which this container has counted a change."""
+    """The newest day of which this container has seen a change."""
 
     @classmethod
     def begin(cls, day: str) -> None:
-        """End the day before, whatever container counted its changes, before the first change of `day` is counted."""
+        """Close the last day before `day`, whichever container counted its changes. Call it before `day` is counted."""
         if day > cls.begun:
             _note_fleet_day(lambda days, parked, now: days.close_before(day, parked=parked, as_of=now))
             cls.begun = day
 
     @staticmethod
     def keep() -> None:
-        """Keep the fleet's figures as the end of the day so far, overwritten a minute later."""
+        """Keep the fleet's present figures as the end of their day; the next report overwrites them."""
         _note_fleet_day(lambda days, parked, now: days.keep(parked=parked, as_of=now))
 
 

@@ -253,11 +253,11 @@ class LinkTable(Protocol):
         ...
 
     def put_sale(self, payment_name: str, texts: Mapping[str, str]) -> Mapping[str, str]:
-        """Keep what a webhook says of a payment that is captured later; return what is known of it since the first."""
+        """Add what a webhook says about a payment that is captured later; return all that is known about it."""
         ...
 
     def put_letter(self, fact: str, message_id: str) -> bool:
-        """Keep which message is parked for a fact; return whether it is this one, and not an earlier one."""
+        """Record that this message is parked for a fact, unless another one is; return whether it is this one."""
         ...
 
     def remove(self, link: Link) -> bool:

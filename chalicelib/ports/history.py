@@ -96,5 +96,5 @@ class FleetDaysReader(Protocol):
     """The fleet at the ends of days. The method may raise `RetryLater` (`unavailable`)."""
 
     def ends(self, days: Iterable[str]) -> Sequence[DayEnd]:
-        """Return the ends that are kept of these days, and the newest one as of now, in two requests."""
+        """Return the kept ends of these days, and the present figures of the newest day, in two requests."""
         ...

@@ -31,9 +31,9 @@ def count(
 ) -> set[MerchantId]:
     """Count the newest image of each account if it was not counted, and return the merchants that could not be counted.
 
-    `report` is called with what each write added to the fleet's figures, except after a lost answer. A round reads what
-    was counted of all merchants at once and writes a bucket at a time. After a lost race or a lost answer, the next
-    round's read shows what was counted.
+    `report` is called with what each write added to the fleet's figures, but not for a write whose answer was lost. A
+    round reads what was counted of all merchants at once and writes a bucket at a time. After a lost race or a lost
+    answer, the next round's read shows what was counted.
     """
     left = newest(accounts)
     for attempt in range(ROUNDS_MAX):

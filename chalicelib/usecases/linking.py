@@ -109,7 +109,7 @@ class Linking:
         return faults
 
     def sale(self, payment_name: str, texts: Mapping[str, str]) -> Mapping[str, str]:
-        """Keep what a webhook says of a payment that is captured later; return what is known of it since the first.
+        """Add what a webhook says about a payment that is captured later; return all that is known about it.
 
         Raises:
             RetryLater: the table cannot answer.
@@ -117,12 +117,12 @@ class Linking:
         return self._table.put_sale(payment_name, texts)
 
     def are_parked(self, facts: Sequence[str], message_id: str) -> bool:
-        """Return whether other messages are parked for each of these facts; for the others, this one is from now on.
+        """Return whether another message is parked for every one of these facts; a fact without one gets this message.
 
         Raises:
             RetryLater: the table cannot answer.
         """
-        # All are written before the answer: this message is also the letter of those that come after the first.
+        # A list, because every fact without a message gets this one, not only the first.
         own = [self._table.put_letter(fact, message_id) for fact in facts]
         return not any(own)
 

@@ -19,7 +19,7 @@ def found_merchants(
         ValueError: the search does not find `after`, or not any more. RetryLater: a table cannot answer.
     """
     place = _place(after, links.of_merchants([after]).get(after, {}), search) if after is not None else None
-    # A page may find more than is still wanted.
+    # The last page may hold more than is still wanted.
     found = _by_name(links, search, after=place, wanted=wanted)
     if len(found) < wanted and (start := id_start(search)) is not None:
         last = after if place == BY_ID_ALONE else None

@@ -241,7 +241,7 @@ def new_container() -> None:
             if hasattr(built_once, "cache_clear"):
                 built_once.cache_clear()
     settings.cache_clear()
-    # What a container does every ten seconds, every minute or once a day belongs to no call.
+    # What a container does every ten seconds, every minute or once a day is not measured as part of a call.
     for_figures.counter_writer().written_at = roll_up._FleetReport.at = float("inf")  # noqa: SLF001
     roll_up._FleetDay.begun = "9999-12-31"  # noqa: SLF001
 

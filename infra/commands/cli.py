@@ -106,7 +106,7 @@ def credits_command(
 
 def main() -> None:
     """Run the command line."""
-    # There are none, and pydantic would look for them in every package that is installed.
+    # No plugin of pydantic is used, and pydantic would look for them in every installed package.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "true")
     asked = sys.argv[1] if len(sys.argv) > 1 else None
     command_line(asked if asked in COMMANDS else None)(prog_name="credits")

@@ -78,7 +78,8 @@ class Result:
     `noun` precedes the id of an ignored part.
     `unconfirmed` counts the events that were not confirmed and may have been accepted; `ignored` are parts that the
     service ignores by rule: nobody waits for them. `left_out` says which fields of events cannot be read. `parked` are
-    the letters of `events` that were parked, by their places, and `repayments` what the first inflows paid of a debt.
+    the letters of parked `events`, by their places in the list; `repayments` is how much of the first few inflows
+    repaid debt, by the inflow.
     """
 
     noun: str = "order "
@@ -102,13 +103,13 @@ class Result:
 
     @property
     def awaited(self) -> list[Movement]:
-        """Return the missing movements that may still come: those of no parked event."""
+        """Return the missing movements that may still be recorded: those of events that are not parked."""
         given_up = {one.transaction_id for place in self.parked for one in self.events[place].movements}
         return [movement for movement in self.missing if movement.transaction_id not in given_up]
 
     @property
     def poison_awaited(self) -> bool:
-        """Whether an event that can only be parked has not been seen among the dead letters."""
+        """Whether an event that can only be parked has not yet been seen among the dead letters."""
         return any(event.poison and place not in self.parked for place, event in enumerate(self.events))
 
     def conflicts(self) -> list[tuple[Movement, str]]:
@@ -127,7 +128,7 @@ class Result:
 def await_effects(
     reader: TargetLedger, parked: ParkedEvents, result: Result, progress: Progress, deadline: float
 ) -> None:
-    """Read the ledger until it holds every movement, or until the deadline; what is parked meanwhile is not awaited."""
+    """Read until each event's movements are in the ledger or it is seen parked, or until the deadline."""
     task = progress.add_task("in the ledger", total=len(result.missing))
     while (awaited := result.awaited) or result.poison_awaited:
         # They are recorded roughly in the order of sending, so a long file is not read whole each time.
@@ -142,7 +143,7 @@ def await_effects(
                 break
             time.sleep(POLL_SECONDS)
     if missing := result.missing:
-        # Of a message that is parked for one of its orders, the others are recorded.
+        # A message that is parked for one of its orders still records the others.
         result.recorded |= facts(reader, missing)
     recorded = (fact.transaction for own, fact in result.recorded.items() if own not in result.before)
     for inflow in islice((one for one in recorded if one is not None and repays(one.kind)), FAULTS_SHOWN):
@@ -202,7 +203,7 @@ def _say_parked(letters: Sequence[Letter]) -> None:
 
 
 def say_repaid(repayment: Transaction | None) -> None:
-    """Print what an inflow paid of a debt: its own transaction shows the balance before that. Nothing for None."""
+    """Print how much of an inflow repaid debt, and the balance after it; nothing for None."""
     if repayment is not None:
         left = f"{counted(repayment.balance_after)} left"
         say(f"{-repayment.amount} of it paid debt (#{repayment.sequence}): {left}.", style="yellow")

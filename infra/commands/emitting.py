@@ -52,7 +52,7 @@ def emit(
     profile: Profile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Send events or a webhook; exit status 1 if one was refused, conflicts, is parked, or not recorded in time.
+    """Send events or a webhook; exit status 1 if one was refused, conflicts, is parked, or is not recorded in time.
 
     The same fact counts once, so the same command may be repeated: the payload holds the ids that identify it.
 

@@ -36,7 +36,7 @@ class Outgoing:
     """An event ready to be sent: `body` is what goes over NATS, `detail` over the bus.
 
     `movements` is what it asks for, `ignored` what of it the service ignores by rule. One that is sent although the
-    service cannot take it asks for nothing and is `poison`. `left_out` says which fields move nothing and cannot be
+    service can only park it asks for nothing and is `poison`. `left_out` says which fields move nothing and cannot be
     read.
     """
 

@@ -83,7 +83,7 @@ class TargetLedger:
         return self.transactions([wanted]).get(wanted)
 
     def repayments(self, inflows: Iterable[TransactionId], merchant: MerchantId) -> dict[TransactionId, Transaction]:
-        """Return the payment of debt that followed each inflow of the merchant, by the inflow; others are left out."""
+        """Return the repayment of debt that each inflow of the merchant caused, by inflow; others are left out."""
         keys = {inflow: transaction_id(merchant, repayment_key(inflow)) for inflow in inflows}
         found = self.transactions(keys.values())
         return {inflow: found[key] for inflow, key in keys.items() if key in found}

@@ -1,4 +1,4 @@
-"""Which of the events that a command has sent are parked, and why (contract, "Retry and dead letter")."""
+"""Which of the events that a command sent are parked, and why (contract, "Retry and dead letter")."""
 
 import json
 import time
@@ -21,15 +21,15 @@ FIRST_LOOK_SECONDS: Final = 1.5
 """How long a command waits before it looks for letters: most events are recorded by then."""
 LOOK_EVERY_SECONDS: Final = 4.0
 LOOK_SECONDS: Final = 3.0
-"""The longest look. It hides the letters from other readers."""
+"""Limit of one look, which hides the letters from other readers."""
 LETTERS_MAX: Final = 10_000
 _CLOCKS = timedelta(seconds=5)
-"""How much the clock of the queue may be behind that of this machine."""
+"""How much the queue's clock may be behind this machine's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """An event that was sent, and what it asks for; `poison`: the service can only park it."""
+    """An event that was sent, and what it asks for; `poison` if the service can only park it."""
 
     body: str
     movements: tuple[Movement, ...] = ()
@@ -47,7 +47,7 @@ class ParkedEvents:
     def found(self, events: Sequence[Sent], *, last: bool = False) -> Mapping[int, Letter]:
         """Return the letters of those that are parked, by their places in `events`; none before the next look is due.
 
-        `last`: look at once. Without the right to look, nothing is found, and a sentence beside the answer says why.
+        `last`: look at once. If the queue cannot be read, nothing is found from then on, and stderr says why.
         """
         if self._letters is None or (not last and time.monotonic() < self._next_look):
             return {}
@@ -56,25 +56,28 @@ class ParkedEvents:
             listing = self._letters.listing(
                 wanted=LETTERS_MAX,
                 parkings=[Parking.INBOX],
-                matching=lambda letter: letter.parked_at >= self._since and not places.keys().isdisjoint(_of(letter)),
+                matching=lambda letter: (
+                    letter.parked_at >= self._since and not places.keys().isdisjoint(_marks_of_letter(letter))
+                ),
                 seconds=LOOK_SECONDS,
             )
         except (ClientError, RetryLater) as error:
             self._letters = None
-            aside(f"The dead letters cannot be read, so a parked event is only seen to be missing: {error}")
+            aside(f"The dead letters cannot be read, so a parked event is only reported as missing: {error}")
             return {}
         self._next_look = time.monotonic() + LOOK_EVERY_SECONDS
-        return {places[mark]: letter for letter in listing.letters for mark in _of(letter) if mark in places}
+        found = ((mark, letter) for letter in listing.letters for mark in _marks_of_letter(letter))
+        return {places[mark]: letter for mark, letter in found if mark in places}
 
 
-def _of(letter: Letter) -> set[str]:
-    """Return the marks of a letter's message; the bridge keeps a body that no queue can hold and names its hash."""
+def _marks_of_letter(letter: Letter) -> set[str]:
+    """Return the marks of a letter's message; of a body too large for the queue, the bridge's letter has the hash."""
     kept = _content(letter.body).get("kept")
     return _marks(letter.body) | ({str(kept.get("sha256"))} if isinstance(kept, dict) else set())
 
 
 def _marks(body: str) -> set[str]:
-    """Return by what a message is known again: the bus wraps an event, and writes its JSON in its own way."""
+    """Return hashes by which a message is recognised, although the bus wraps an event and rewrites its JSON."""
     content = _content(body)
     event = content.get("detail", content)
     return {

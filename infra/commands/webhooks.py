@@ -106,7 +106,7 @@ class Signing:
 class Found:
     """What a webhook will do: no `webhook` if it is poison, no `events` if its merchant is not known.
 
-    `left_out` says which of its fields cannot be read and move nothing; `message` is what the inbox gets.
+    `left_out` says which of its fields cannot be read and move nothing; `message` is the body that the inbox gets.
     """
 
     message: str = ""
@@ -237,7 +237,7 @@ def _report(found: Found, answer: Answer, result: Result, *, waited: bool, json_
         elif found.webhook is not None and found.webhook.closed:
             say("The shop's account closes: its plugin goes off, its balance stays.")
         elif found.webhook is not None and found.webhook.sale is not None:
-            say("It counts once the checkout session is completed and its money is captured: see `credits history`.")
+            say("It counts once its checkout session is completed and paid: see `credits history`.")
         elif waited:
             say_effects(result, conflicts, one=True)
         else:

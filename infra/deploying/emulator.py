@@ -47,7 +47,7 @@ _making = Lock()
 
 
 class _Loader(Loader):
-    """Takes every folder of descriptions for a service; botocore's own looks into all 400 for each kind of them."""
+    """Lists every folder of descriptions as a service; botocore's loader looks into all 400 for each kind of file."""
 
     def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 - botocore's own name
         return [each.name for path in self.search_paths for each in Path(path).glob("*")]
@@ -123,7 +123,7 @@ def public_api_address(endpoint_url: str, outputs: Mapping[str, str]) -> str:
 
 @cache
 def emulator_session(region: str = REGION) -> boto3.Session:
-    """Return a session whose clients never reach a real account; it is the same each time, and reads nothing twice."""
+    """Return a session whose clients never reach a real account: one per region, so descriptions are read once."""
     core = get_session()
     core.register_component("data_loader", _Loader())
     return boto3.Session(
@@ -134,7 +134,7 @@ def emulator_session(region: str = REGION) -> boto3.Session:
 def emulator_client(endpoint_url: str | None, service: str, **settings: Any) -> Any:
     """Return a client of the emulator, which is never behind a proxy; `settings` are those of botocore's Config."""
     config = Config(**{"retries": {"total_max_attempts": 3}, "proxies": {}, **settings})
-    # A session makes one client at a time, clients may be used by any thread.
+    # Clients may be used by any thread, but a session can make only one at a time.
     with _making:
         return emulator_session().client(service, endpoint_url=endpoint_url, config=config)  # type: ignore[call-overload]
 

@@ -126,10 +126,10 @@ def answered(description: str, examples: Mapping[str, Model], *, texts: tuple[st
 
 
 def listed(
-    description: str, row: type[Model], example: Any, *, name: str = "one", form: Any = answers.Listing
+    description: str, row: type[Model], example: Any, *, name: str = "one", envelope: Any = answers.Listing
 ) -> dict[int, Success]:
-    """Return the good answer of a route that lists rows of a model."""
-    listing: type[BaseModel] = form[row]
+    """Return the good answer of a route that lists rows of a model, in the generic model `envelope`."""
+    listing: type[BaseModel] = envelope[row]
     return {200: Success(description=description, model=listing, examples={name: example}, headers=("Link",))}
 
 

@@ -65,27 +65,27 @@ DESK = (
             "All queues, the newest first, each with its reason. `total` is the queues' own count (with a code or a "
             "merchant: the number found). A queue has no order, so all of it is received for each page, for twelve "
             "seconds at most. Two requests at the same time each get a part of the dead letters: what the other one "
-            "holds is on no page. `complete` is false where not all were seen: letters newer than those of the page "
-            "may be missing, and are on no later page; ask again without a cursor, or use `credits dead-letters "
-            "list`, which has the time. Long bodies are cut so that the answer has at most 6 MB, and marked by "
+            "holds is on no page. `complete` is false if not all were seen: letters newer than those of the page may "
+            "be missing, and are on no later page; ask again without a cursor, or use `credits dead-letters list`, "
+            "which has no time limit. Long bodies are cut so that the answer has at most 6 MB, and marked by "
             "`body_cut`: the answer about one dead letter has its whole body."
         ),
         parameters=(LIMIT, query("cursor", TEXT, "`next_cursor` of the page before."), *_NARROWED),
-        answers=listed("Parked messages.", DeadLetter, samples.dead_letters(), form=LetterListing),
+        answers=listed("Parked messages.", DeadLetter, samples.dead_letters(), envelope=LetterListing),
         errors=LIST_ERRORS,
     ),
     Route(
         view="dead_letter_groups",
         description=(
             "The largest group first, up to 100; dead letters without a merchant are one group per code. `complete` is "
-            "false where not all dead letters were seen in twelve seconds: then more are parked than are counted here."
+            "false if not all dead letters were seen within twelve seconds: then more are parked than are counted here."
         ),
         parameters=_NARROWED,
         answers=listed(
             "The number of dead letters by code and merchant.",
             LetterGroup,
             samples.dead_letter_groups(),
-            form=LetterListing,
+            envelope=LetterListing,
         ),
         errors=LIST_ERRORS,
     ),

@@ -19,8 +19,8 @@ logged at all. Here a worker marks the end of its log before it answers.
 Texts read once: ministack reads the text of a condition again for every item of a query, which was two fifths of its
 CPU where a merchant has some thousand transactions, and each number of an item four times as it is written.
 
-Items copied plainly: an item is JSON, which needs none of the care that `copy.deepcopy` takes of other objects; that
-was a twelfth of its CPU where orders are recorded.
+Items copied fast: an item is plain JSON, which marshal copies faster than `copy.deepcopy` does; that took a twelfth of
+its CPU where orders are recorded.
 """
 
 import copy
@@ -115,9 +115,9 @@ def _read_texts_once() -> None:
 
 
 def _copied(content: Any) -> Any:
-    """Return a deep copy, which Python's own way of writing values makes at once of what is plain JSON."""
+    """Return a deep copy: of plain JSON by marshal, which is faster, of anything else by `copy.deepcopy`."""
     try:
-        return marshal.loads(marshal.dumps(content))  # noqa: S302 - our own bytes
+        return marshal.loads(marshal.dumps(content))  # noqa: S302 - bytes that marshal made just now
     except ValueError:
         return copy.deepcopy(content)
 

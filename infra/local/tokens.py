@@ -1,6 +1,7 @@
 """A key pair, made at a start where none was kept, and tokens signed with it: the local stack's identity provider.
 
-Most commands read only the names here: what signs is imported where it is needed, since that takes a tenth of a second.
+Most commands use only the constants here. The libraries that sign take a tenth of a second to import, so they are
+imported where they are used.
 """
 
 import base64

@@ -34,7 +34,7 @@ _DECLARED = re.compile(r"^export ((?:async )?function|class|const|let) (\w+)", r
 _LISTED = re.compile(r"export\{([^}]*)\};")
 _NAME = re.compile(r"\w+")
 _INDENT = re.compile(r"^\s*//.*\n|^\s+", re.MULTILINE)
-"""Comments and indentation, for readers of the sources: the minifier leaves them, the latter in templates."""
+"""Comment lines and indentation, for readers of the sources: the minifier keeps them in templates."""
 _BETWEEN = re.compile(r"(?<=[>}])\n(?=<|\$\{)")
 """Ends of lines between the parts of a template, which htm leaves out as well."""
 _CONCEPT = re.compile(r"^## (.+)\n\n((?:(?!## ).*\n)+)", re.MULTILINE)
@@ -66,7 +66,7 @@ def concepts(page: Path = CONCEPTS) -> list[tuple[str, str, str]]:
 
 
 def _minified(kind: str, text: str) -> str:
-    """Return a script's or a style's text that does the same in fewer characters."""
+    """Return a minified `script` or `style`, by its `kind`: it does the same in fewer characters."""
     made = minify_html.minify(f"<{kind}>{text}</{kind}>", minify_js=True, minify_css=True)
     return made.removeprefix(f"<{kind}>").removesuffix(f"</{kind}>")
 
@@ -74,7 +74,7 @@ def _minified(kind: str, text: str) -> str:
 def bundle(modules: Mapping[str, str], first: str) -> str:
     """Return the modules that `first` imports, and itself, as one script that does what they do.
 
-    They export names that differ, import them without renaming, and none imports one that imports it.
+    Their exported names must all differ and be imported without renaming, and no imports may form a circle.
     """
     imported = {
         name for text in modules.values() for names, _ in _IMPORT.findall(text) for name in _NAME.findall(names)
@@ -94,7 +94,7 @@ def _ordered(modules: Mapping[str, str], name: str, seen: set[str] | None = None
 
 
 def _scoped(text: str, imported: Collection[str]) -> str:
-    """Return a module in a scope of its own, out of which come those of its exports that are `imported`."""
+    """Return a module in its own scope, from which only those of its exports come out that are `imported`."""
     exported = {name: name for _, name in _DECLARED.findall(text)}
     for listed in _LISTED.findall(text):
         exported |= {outside: inside for inside, outside in (pair.split(" as ") for pair in listed.split(","))}

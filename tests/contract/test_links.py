@@ -39,7 +39,7 @@ def test_a_name_that_nobody_has_is_left_out(links: LinkTable) -> None:
     assert links.of_merchants([SHOP]) == {}
 
 
-def test_what_is_known_of_a_sale_is_what_its_webhooks_say_together(links: LinkTable) -> None:
+def test_a_sale_holds_what_all_its_webhooks_say(links: LinkTable) -> None:
     assert links.put_sale("stripe:pi_1", {"captured": "yes"}) == {"captured": "yes"}
 
     both = {"captured": "yes", "session": "cs_1", "credits": "500"}
@@ -49,7 +49,7 @@ def test_what_is_known_of_a_sale_is_what_its_webhooks_say_together(links: LinkTa
     assert links.read(["stripe:pi_1"]) == {}
 
 
-def test_the_first_message_that_is_parked_for_a_fact_stays_its_letter(links: LinkTable) -> None:
+def test_a_fact_keeps_the_first_message_that_is_parked_for_it(links: LinkTable) -> None:
     assert links.put_letter("refund_failed:stripe:re_1", "first")
 
     assert not links.put_letter("refund_failed:stripe:re_1", "second")

@@ -244,7 +244,7 @@ def test_events_of_a_webhook_become_bodies_of_one_merchant() -> None:
     }
 
 
-def test_the_first_headers_are_kept_where_none_names_a_topic() -> None:
+def test_the_first_headers_are_kept_if_none_names_a_topic() -> None:
     shop = {"X-Shopify-Shop-Domain": DOMAIN}
 
     found = from_message(
@@ -282,7 +282,7 @@ def test_the_first_headers_are_kept_where_none_names_a_topic() -> None:
         ),
     ],
 )
-def test_a_webhook_of_no_known_form_is_parked_with_the_fields_that_decide(
+def test_a_webhook_of_unknown_form_is_parked_with_the_fields_that_are_read(
     body: dict[str, Any], kept: dict[str, Any]
 ) -> None:
     parked = body_to_park(cast("Message", SimpleNamespace(body=json.dumps(body), subject=SHOPIFY)))
@@ -290,7 +290,7 @@ def test_a_webhook_of_no_known_form_is_parked_with_the_fields_that_decide(
     assert json.loads(parked) == kept
 
 
-def test_of_bodies_in_bodies_the_first_few_are_kept() -> None:
+def test_only_the_outer_few_of_nested_bodies_are_kept() -> None:
     nested: dict[str, Any] = {"id": 1}
     for _ in range(_ENVELOPES_MAX + 2):
         nested = {"payload": nested}
@@ -301,7 +301,7 @@ def test_of_bodies_in_bodies_the_first_few_are_kept() -> None:
     assert "id" not in parked
 
 
-def test_what_holds_an_event_of_stripe_and_the_event_may_both_call_it_data() -> None:
+def test_both_an_envelope_and_the_event_of_stripe_in_it_may_have_a_member_data() -> None:
     body = {"data": {"object": {"id": "in_1", "customer_email": "e"}, "payload": {"id": "evt_1", "email": "e"}}}
 
     parked = body_to_park(cast("Message", SimpleNamespace(body=json.dumps(body), subject=STRIPE)))

@@ -385,7 +385,7 @@ def test_a_refund_that_settles_later_counts_of_a_test_order_where_test_orders_co
     assert settled.payload["refund_amount"] == "45"
 
 
-def test_a_refund_of_test_money_within_an_order_is_ignored_as_in_its_own_webhook() -> None:
+def test_a_test_refund_within_an_order_is_ignored_as_in_its_own_webhook() -> None:
     body = order(financial_status="refunded", refunds=[refund(transaction(test=True))])
     assert only_event(came("orders/updated", body)).event_type == "evt.order.updated"
     assert len(came("orders/updated", body, SourceTerms(count_test_orders=True)).events) == 2

@@ -474,7 +474,7 @@ def intent(**fields: Any) -> dict[str, Any]:
         ("payment_intent.amount_capturable_updated", intent(), None),
     ],
 )
-def test_what_is_captured_after_its_session_is_known_from_both(
+def test_events_about_a_later_capture_state_their_part_of_the_sale(
     event_type: str, thing: dict[str, Any], expected: Sale | None
 ) -> None:
     assert came(event_type, thing).sale == expected

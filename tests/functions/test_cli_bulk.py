@@ -336,7 +336,7 @@ def test_an_adjustment_that_was_taken_back_is_not_called_applied(shops: System) 
     assert shops.balance() == 9
 
 
-def test_what_of_an_adjustment_paid_debt_is_said(shops: System) -> None:
+def test_an_adjustment_reports_the_debt_that_it_repaid(shops: System) -> None:
     shops.ingest(charged("p1", 4), *(paid(order) for order in range(9)))
     back = {"merchant_id": SHOP, "payment_id": "p1", "reversal_id": "r1", "credits": 4}
     shops.ingest(asking("evt.billing.payment_refunded", back))

@@ -1,4 +1,4 @@
-"""`credits emit` of what is ignored by rule or parked: said with its reason, and not waited for."""
+"""`credits emit` of what is ignored by rule or parked: it is reported with its reason, and not awaited."""
 
 import json
 import time
@@ -66,7 +66,7 @@ def test_what_is_ignored_is_said_without_waiting_too(desk: Desk) -> None:
 
 @pytest.fixture
 def delivered(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the bus deliver events at once, in its own envelope, and the command look for letters at once."""
+    """Let the bus deliver events at once, in its own envelope, and the command look for letters without a pause."""
 
     def send(_: Bus, events: list[Outgoing]) -> list[str | None]:
         for event in events:
@@ -105,7 +105,7 @@ SENT = ("--via", "bus", "--wait", "--timeout", "30")
         ),
     ],
 )
-def test_an_event_that_is_parked_is_said_with_its_reason_and_not_waited_for(
+def test_a_parked_event_is_reported_with_its_reason_and_not_awaited(
     desk: Desk, event: tuple[str, ...], code: str, reason: str
 ) -> None:
     desk.system.ingest(opened())
@@ -123,7 +123,7 @@ def test_an_event_that_is_parked_is_said_with_its_reason_and_not_waited_for(
 
 
 @pytest.mark.usefixtures("delivered")
-def test_of_a_file_the_parked_events_are_named_and_the_others_awaited(desk: Desk, tmp_path: Path) -> None:
+def test_the_parked_events_of_a_file_are_reported_and_the_others_awaited(desk: Desk, tmp_path: Path) -> None:
     desk.system.ingest(opened(), paid(1, total="10"))
     both = json.loads(paid(3, 4))
     both["payload"]["order_items"][0]["expires_at"] = "2030-01-01"
@@ -132,7 +132,7 @@ def test_of_a_file_the_parked_events_are_named_and_the_others_awaited(desk: Desk
 
     said = desk.run("emit", "--file", str(file), "--unchecked", *SENT, "--json")
 
-    # The service writes its own line first: it runs in this process.
+    # The service runs in this process too, and writes a line of metrics first.
     told = json.loads("\n".join(line for line in said.stdout.splitlines() if '"_aws"' not in line))
     assert said.exit_code == 1
     assert (told["sent"], told["recorded"], told["missing"]) == (2, 1, [])
@@ -142,7 +142,7 @@ def test_of_a_file_the_parked_events_are_named_and_the_others_awaited(desk: Desk
 
 
 @pytest.mark.usefixtures("delivered")
-def test_an_event_that_was_parked_long_before_is_another_one(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_letter_parked_before_the_event_was_sent_is_not_its_own(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Bus, "send", lambda _bus, events: [None] * len(events))
     monkeypatch.setattr(parked, "_CLOCKS", -parked._CLOCKS)
     desk.system.ingest(opened(), '{"event_type": "evt.nobody.knows"}')
@@ -153,18 +153,20 @@ def test_an_event_that_was_parked_long_before_is_another_one(desk: Desk, monkeyp
     assert "The service will park it" in said.stdout
 
 
-def test_a_message_that_the_bridge_keeps_is_known_by_its_hash() -> None:
+def test_a_message_that_the_bridge_keeps_is_recognised_by_its_hash() -> None:
     body = json.dumps({"event_type": "evt.order.updated", "payload": {"note": "x" * 100}})
     kept = {"event_type": "evt.order.updated", "kept": {"sha256": sha256(body.encode()).hexdigest()}}
 
     class Letter:
         body = json.dumps(kept)
 
-    assert parked._of(Letter()) & parked._marks(body)  # type: ignore[arg-type]
+    assert parked._marks_of_letter(Letter()) & parked._marks(body)  # type: ignore[arg-type]
 
 
 @pytest.mark.usefixtures("delivered")
-def test_who_may_not_read_the_dead_letters_is_told_so_and_waits(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_right_to_read_dead_letters_the_command_says_so_and_waits(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     desk.system.ingest(opened())
 
     def denied(*_: object, **__: object) -> None:
@@ -192,7 +194,7 @@ def test_who_may_not_read_the_dead_letters_is_told_so_and_waits(desk: Desk, monk
 
 
 @pytest.mark.usefixtures("delivered")
-def test_what_of_an_inflow_paid_debt_is_said(desk: Desk) -> None:
+def test_an_inflow_is_reported_with_the_debt_that_it_repaid(desk: Desk) -> None:
     desk.system.ingest(opened(), charged("p1", 5), *(paid(order) for order in range(105)))
     desk.run("emit", "payment_refunded", f"merchant_id={SHOP}", "payment_id=p1", "reversal_id=r1", "credits=5", *SENT)
 

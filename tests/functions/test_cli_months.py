@@ -79,7 +79,7 @@ def test_what_is_refilled_is_what_the_stream_had_kept(restored: FiguresTable, sh
     assert (refilled(), items(table)) == (first, items(live)), "repeated, it changes nothing"
 
 
-def test_the_ends_that_transactions_prove_are_those_that_the_writes_showed(shop: FakeLedger) -> None:
+def test_ends_derived_from_transactions_equal_those_seen_at_the_writes(shop: FakeLedger) -> None:
     for merchant in (SHOP, OTHER):
         commits = [one for one in shop.commits if one.before is not None and one.after.merchant_id == merchant]
         shown = [over for one in commits if one.before and (over := day_over(one.before, one.after)) is not None]

@@ -133,7 +133,7 @@ def test_an_invoice_and_a_dispute_of_a_payment_are_waited_for(desk: Desk, inbox:
     ]
 
 
-def test_a_session_whose_money_is_captured_later_is_said_to_count_then(
+def test_a_session_that_is_captured_later_is_reported_as_counting_then(
     desk: Desk, inbox: Inbox, tmp_path: Path
 ) -> None:
     link(desk)
@@ -143,7 +143,7 @@ def test_a_session_whose_money_is_captured_later_is_said_to_count_then(
     said = [emitted(desk, tmp_path, "stripe", one, "--wait") for one in (unpaid, captured)]
 
     assert [one.exit_code for one in said] == [0, 0]
-    assert all("counts once the checkout session is completed and its money is captured" in one.stdout for one in said)
+    assert all("counts once its checkout session is completed and paid" in one.stdout for one in said)
     assert inbox.system.balance() == 600
 
 

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 import app
 from chalicelib.adapters.dynamodb.items import account_item
+from chalicelib.api import dead_letters
 from chalicelib.domain.ids import MerchantId, instant
 from chalicelib.domain.links import Link
 from chalicelib.wiring import for_api, for_posting
@@ -253,6 +254,20 @@ def test_letters_beyond_the_first_hundred_are_counted_and_reached(page: Page, de
     page.get_by_label("An order's number").fill("order 1000")
     expect(letters).to_have_count(1)
     expect(page.get_by_text("All 130 are here, 1 with this text.")).to_be_visible()
+
+
+def test_letters_that_were_not_seen_are_not_called_absent(
+    page: Page, desk: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.ingest(charged("p1", 0))
+    page.goto(f"{ORIGIN}/console#/dead-letters/lines_missing")
+    expect(page.get_by_text("Nothing is parked with this code.")).to_be_visible()
+
+    monkeypatch.setattr(dead_letters, "LOOK_SECONDS", -1.0)
+    page.goto(f"{ORIGIN}/console#/dead-letters/credits_invalid")
+
+    expect(page.get_by_text("Some may be missing: somebody else is reading them")).to_be_visible()
+    expect(page.get_by_text("Nothing is parked")).to_have_count(0)
 
 
 def test_a_transaction_names_the_shop_that_it_is_of(page: Page, desk: System) -> None:

@@ -214,7 +214,7 @@ def test_each_reason_of_a_mixed_cancellation_is_read_for_what_it_says(tables: Ta
     ("beside", "contended"),
     [("None", False), ("TransactionConflict", True), ("ThrottlingError", True)],
 )
-def test_a_record_that_is_there_leaves_a_race_open_only_beside_a_conflict_or_throttle(
+def test_beside_a_recorded_transaction_only_a_conflict_or_throttle_is_contention(
     tables: Tables, wire: Wire, beside: str, contended: bool
 ) -> None:
     there = {"Code": "ConditionalCheckFailed", "Item": tables.transaction_item(order("old").transaction_id)}

@@ -481,7 +481,7 @@ def test_the_threshold_function_says_what_it_refuses(ledger: Ledger) -> None:
     }
 
 
-def test_a_list_that_looks_at_many_accounts_in_vain_stops_and_says_where_to_go_on(
+def test_a_list_stops_after_many_accounts_that_do_not_match_and_returns_its_position(
     api: Api, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(balance_lists, "ACCOUNTS_EXAMINED_MAX", 4)

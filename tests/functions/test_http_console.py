@@ -171,7 +171,7 @@ def test_modules_become_one_script_each_behind_what_it_imports() -> None:
     )
 
 
-def test_modules_export_and_import_in_the_one_way_that_the_script_keeps() -> None:
+def test_modules_export_and_import_in_the_form_that_the_bundle_supports() -> None:
     modules = {path.name: path.read_text() for path in SOURCES.glob("*.js") if path.name != CHART}
     imports = [line for text in modules.values() for line in re.findall(r"^import .*", text, re.MULTILINE)]
     named = re.compile(r"^export [\w ]*?(\w+)(?: =|\()", re.MULTILINE)

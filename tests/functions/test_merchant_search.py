@@ -90,9 +90,9 @@ def test_a_page_that_begins_at_a_merchant_who_lost_the_name_is_a_bad_request(api
     assert ids(searched(api, "tea")) == [shops[1]]
 
 
-def test_a_page_has_no_more_merchants_than_are_wanted(api: Api, desk: System) -> None:
+def test_a_search_returns_no_more_merchants_than_wanted(api: Api, desk: System) -> None:
     first, second, third = (merchant(f"shop {number}") for number in range(3))
-    # A merchant's second name is found and left out, so that the next request of two finds one too many.
+    # The second name of the first merchant is left out, so the next request for two finds one too many.
     for shop, name, label in (
         (first, "shopify:a.example", "Tea A"),
         (first, "stripe:cus_a", "Tea A2"),

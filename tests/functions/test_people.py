@@ -214,7 +214,7 @@ def test_what_changes_in_the_last_minute_of_a_day_counts_for_that_day(api: Api, 
     desk.ingest(charged("p0", 5))
     rolled_up(desk)
     desk.ingest(paid(1), paid(2))
-    rolled_up(desk)  # Within the minute after the last report: kept by nobody.
+    rolled_up(desk)  # Within a minute of the last report, so not kept.
     assert [(row["day"], row["orders"]) for row in fleet_rows(api)] == [(day(1), 2), (day(0), 0)]
 
     clock.days_ago(0)
@@ -235,7 +235,7 @@ def test_a_batch_that_holds_two_days_is_counted_day_by_day(api: Api, desk: Syste
     assert [(row["day"], row["orders"]) for row in fleet_rows(api)] == [(day(1), 2), (day(0), 1)]
 
 
-def test_a_day_is_closed_once_whatever_a_second_container_finds(api: Api, desk: System, clock: Clock) -> None:
+def test_a_second_container_does_not_overwrite_a_closed_day(api: Api, desk: System, clock: Clock) -> None:
     open_earlier(desk, clock)
     clock.days_ago(1)
     desk.ingest(paid(1))
@@ -253,14 +253,14 @@ def test_a_day_is_closed_once_whatever_a_second_container_finds(api: Api, desk: 
         ExpressionAttributeValues={":day": {"S": day(1)}},
     )
 
-    # Its read of the figures was late: they hold a change of today.
+    # It read the figures late, when they already held a change of today.
     days.close_before(day(0), parked=0, as_of=instant(NOW))
     days.keep(parked=0, as_of=instant(NOW + timedelta(hours=1)))
 
     assert (fleet_rows(api)[0]["day"], fleet_rows(api)[0]["orders"]) == (day(1), 1)
 
 
-def test_what_a_new_day_parks_before_its_first_change_is_not_put_to_the_day_before(
+def test_what_is_parked_before_a_days_first_change_does_not_count_for_the_day_before(
     api: Api, desk: System, clock: Clock
 ) -> None:
     clock.days_ago(1)
@@ -277,7 +277,7 @@ def test_what_a_new_day_parks_before_its_first_change_is_not_put_to_the_day_befo
 
 
 def open_earlier(desk: System, clock: Clock) -> None:
-    """Open the account two days ago: what the first known day moved is not known."""
+    """Open the account two days ago, because what the first known day moved is unknown."""
     clock.days_ago(2)
     desk.ingest(opened())
     rolled_up(desk)

@@ -221,7 +221,7 @@ def test_cloudwatch_is_told_of_the_fleet_once_a_minute(table: FiguresTable, caps
 
 
 def counters_sent(capsys: pytest.CaptureFixture[str]) -> dict[str, float]:
-    """Return the counters that CloudWatch has got since the last look, by name, direction and type."""
+    """Return what CloudWatch got of the counters since the last call, by name, direction and type."""
     telemetry.flush_counted()
     lines = (json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line)
     found = {}
@@ -232,7 +232,7 @@ def counters_sent(capsys: pytest.CaptureFixture[str]) -> dict[str, float]:
     return found
 
 
-def test_cloudwatch_gets_each_transaction_once_also_what_time_and_inflows_post(
+def test_cloudwatch_gets_each_transaction_once_lapses_and_repaid_debt_included(
     table: FiguresTable, capsys: pytest.CaptureFixture[str]
 ) -> None:
     totals = {Kind.TRIAL: Total(count=1, credits=9), Kind.ORDER_USED: Total(count=2, credits=4)}
@@ -256,7 +256,7 @@ def test_cloudwatch_gets_each_transaction_once_also_what_time_and_inflows_post(
     }
 
 
-def test_an_account_that_is_rebuilt_with_less_takes_nothing_off_a_counter(
+def test_a_rebuilt_account_with_less_does_not_lower_a_counter(
     table: FiguresTable, capsys: pytest.CaptureFixture[str]
 ) -> None:
     called([record(replace(some(5), totals={Kind.TRIAL: Total(count=1, credits=9)}, total_shortfall=3))])

@@ -324,7 +324,7 @@ BY_INTENT = ("payment_intent.succeeded", {"object": "payment_intent", "id": "pi_
     "events",
     [(UNPAID, CAPTURED), (CAPTURED, UNPAID), (UNPAID, BY_INTENT, CAPTURED), (BY_INTENT, CAPTURED, UNPAID, CAPTURED)],
 )
-def test_a_session_counts_when_its_money_is_captured_by_hand_in_any_order(linked: System, events: Any) -> None:
+def test_a_session_with_manual_capture_counts_in_whatever_order_its_events_arrive(linked: System, events: Any) -> None:
     linked.ingest(over_http((LinkKind.STRIPE, "charge.succeeded", stripe("charge.succeeded", charge(captured=False)))))
     for event_type, thing in events:
         assert linked.ingest(on_the_bus((LinkKind.STRIPE, event_type, stripe(event_type, thing)))) == []

@@ -112,7 +112,7 @@ def test_a_refund_that_the_ledger_refuses_is_one_dead_letter_too(shop: System) -
     assert codes(shop) == ["currency_mismatch"]
 
 
-def test_a_letter_that_was_put_back_is_parked_again_and_one_that_was_not_confirmed_too(shop: System) -> None:
+def test_a_message_is_parked_again_if_it_was_put_back_or_its_parking_not_confirmed(shop: System) -> None:
     message = updated(10, NOT_STATED)
     shop.fail("SendMessage", refusal("SendMessage"))
     assert shop.ingest(message) == [message["messageId"]]
@@ -124,7 +124,7 @@ def test_a_letter_that_was_put_back_is_parked_again_and_one_that_was_not_confirm
     assert codes(shop) == ["currency_mismatch"]
 
 
-def test_a_refused_refund_comes_back_while_nobody_knows_whether_it_is_parked(shop: System) -> None:
+def test_a_refused_refund_comes_back_while_the_table_of_links_does_not_answer(shop: System) -> None:
     message = updated(10, NOT_STATED)
     shop.fail("PutItem", refusal("PutItem"))
     assert shop.ingest(message) == [message["messageId"]]

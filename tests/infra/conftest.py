@@ -42,7 +42,7 @@ def code(packaged: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def found_in_broken(packaged: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Return what the linter finds in today's template with two faults; half a minute of CPU, for all who ask."""
+    """Return what the linter finds in this template with two faults; it is slow, so all tests share one run."""
     broken = tmp_path_factory.mktemp("broken") / "sam.yaml"
     text = (packaged / "sam.yaml").read_text().replace("DeletionProtectionEnabled", "DeletionProtectionEnbled")
     broken.write_text(text.replace("EvaluateLowSampleCountPercentile: ignore", ""))

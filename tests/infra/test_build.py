@@ -48,7 +48,7 @@ def test_another_stage_built_elsewhere_gives_the_same_zip(
 
 @pytest.mark.slow
 def test_dependencies_installed_anew_give_the_same_bytes(packaged: Path, tmp_path: Path) -> None:
-    # The same bytes have the same findings, and none was found before.
+    # The same bytes passed the linter before.
     again = package("dev", tmp_path, linted=False)
 
     assert digest(again / "deployment.zip") == digest(packaged / "deployment.zip")

@@ -15,7 +15,7 @@ def test_neither_publishers_nor_documents_wait_for_pydantic(module: str) -> None
     assert ran.stdout.strip() == "[]"
 
 
-def test_a_look_at_a_merchant_waits_for_nothing_that_signs_or_reads_yaml() -> None:
+def test_credits_balance_imports_no_library_for_signatures_or_yaml() -> None:
     code = (
         "from infra.commands.cli import command_line; command_line('balance'); "
         "import sys; print([name for name in ('jwt', 'cryptography', 'yaml') if name in sys.modules])"

@@ -1,4 +1,4 @@
-"""Imports go one way, the domain rests on nothing but the standard library, and unit tests know only what decides."""
+"""Imports go one way, the domain imports only the standard library, and unit tests only what decides."""
 
 import ast
 import logging
@@ -90,7 +90,7 @@ def test_a_short_test_starts_no_process_opens_no_socket_and_makes_no_key(path: P
 
 
 @pytest.mark.parametrize("path", UNIT, ids=lambda path: path.name)
-def test_a_unit_test_imports_only_what_decides(path: Path) -> None:
+def test_a_unit_test_imports_only_what_decides_and_helpers(path: Path) -> None:
     others = {name for name in imported(path) if name.partition(".")[0] not in sys.stdlib_module_names}
     assert {name for name in others if not f"{name}.".startswith(DECIDING)} == set()
 

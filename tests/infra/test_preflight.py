@@ -151,7 +151,7 @@ def test_what_would_make_a_creation_fail_is_said_before(changed: dict[str, Answe
     assert all(text in one.text for one in stopping)
 
 
-def test_the_bucket_for_releases_must_be_this_accounts() -> None:
+def test_the_release_bucket_is_asked_for_with_this_account_as_its_owner() -> None:
     account = FakeAccount(NEW)
 
     list(obstacles(account.client, plan()))

@@ -1,4 +1,4 @@
-"""Every label is found by itself."""
+"""A search for any label finds it."""
 
 from hypothesis import given
 from hypothesis import strategies as st

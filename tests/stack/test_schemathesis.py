@@ -80,7 +80,7 @@ def checked(stack: Run, folder: Path, options: Sequence[str]) -> subprocess.Comp
             *options,
         ],
         cwd=folder,
-        # What it reckons once about Unicode is kept with the other tests' own.
+        # What it computes once about Unicode is stored where the other tests store theirs.
         env=clean_environment({"HOME": str(folder), "HYPOTHESIS_STORAGE_DIRECTORY": str(ROOT / ".hypothesis")}),
         capture_output=True,
         check=False,

@@ -9,7 +9,7 @@ Book = tuple[Account, list[Transaction], tuple[Crossing, ...]]
 
 
 def book(threshold: int = 20) -> Book:
-    """Return an account of every kind of transaction, what it carries, and its transactions, by the code itself."""
+    """Return an account that the code itself wrote, its transactions of many kinds, and the crossings it carries."""
     ledger = FakeLedger()
     first = [trial(50), order("1"), order("2", policy=TEN_PER_ITEM, lines=3, total="30.00"), payment("p1", 5)]
     more = [

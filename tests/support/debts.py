@@ -15,7 +15,7 @@ def ledger(*batches: Sequence[Movement]) -> tuple[FakeLedger, list[Outcome]]:
 
 
 def sound(store: FakeLedger) -> None:
-    """Check that the ledger proves itself, debt and tallies of payments among it."""
+    """Check that the audit finds nothing, and that the debt is what reversals added less what was repaid."""
     account, transactions = store.accounts[SHOP], store.history(SHOP)
     assert audit(SHOP, account, transactions, crossings=store.commits[-1].crossings) == ()
     owed = sum(

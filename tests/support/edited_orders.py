@@ -1,4 +1,4 @@
-"""Versions of an order, and what the ledger says of them."""
+"""Versions of an order, and what the ledger records of them."""
 
 from collections.abc import Sequence
 

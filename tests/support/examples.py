@@ -1,9 +1,9 @@
 """How many examples a property is tried on, and that neither chance nor a busy machine decides whether it holds.
 
-`make test` runs tests/laws and tests/formats with `--hypothesis-profile few`, for a quick answer. Every other run takes
-the profile `whole`, and with it as many examples as each test asks for; they are the same in every run, unless a test
-says that it wants new ones, and none has a time limit of its own: a fifth of a second is little where all processors
-are busy.
+`make test` runs tests/laws, tests/formats and tests/bridge with `--hypothesis-profile few`, for a quick answer. Every
+other run takes the profile `whole`, and with it as many examples as each test asks for. They are the same in every run,
+unless a test asks for new ones, and have no time limit: hypothesis's own, a fifth of a second, is too short on a busy
+machine.
 """
 
 from hypothesis import HealthCheck, Phase, settings

@@ -1,4 +1,4 @@
-"""Posting on a ledger in memory: a ledger that holds movements already, outcomes in words, and a recount."""
+"""Posting on a ledger in memory: a ledger that already holds movements, outcomes as words, and a recount."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ LOST = RetryLater(Code.UNAVAILABLE, "the ledger did not answer")
 
 
 def posting_on(ledger: FakeLedger) -> Posting:
-    """Return the posting of a new container."""
+    """Return what a new container posts with."""
     return Posting(ledger, default_threshold=20)
 
 

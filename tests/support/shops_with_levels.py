@@ -35,7 +35,7 @@ class Shop:
         return self._note(crossed)
 
     def wait(self) -> tuple[str, ...]:
-        """Bring what is due of the levels: at the very instant that they name."""
+        """Let time pass until the instant at which a level is next due, and apply what is due then."""
         assert self.alerts is not None
         assert self.alerts.look_at is not None
         self.alerts, crossed = after_time(self.alerts, self.supply(self.alerts.look_at))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _MERCHANT = "merchant#"
 _BUCKET = "fleet#"
 FLEET_KEYS = tuple(f"{_BUCKET}{number}" for number in range(BUCKETS))
-"""The ids of the items with the fleet's sums."""
+"""The ids of the items that hold the fleet's sums; each names the day of the changes that it last took."""
 _SUMS = ("merchants", "zero", "low", "balance", "shortfall", "debt", "closed")
 _LOST = BUSY | TRANSIENT | {FAILED_CONDITION, "None"}
 
@@ -128,7 +128,7 @@ class DynamoDBFigures(FiguresTable):
 
 
 def fleet_from(items: Iterable[Item]) -> tuple[Figures, str]:
-    """Return the sum of the items of `FLEET_KEYS`, and the day of the newest change in it, empty where unknown."""
+    """Return the sum of the items of `FLEET_KEYS`, and the latest day that they name, empty if they name none."""
     buckets = list(items)
     return total(map(_figures_from, buckets)), max((item["day"]["S"] for item in buckets if "day" in item), default="")
 

@@ -3,8 +3,8 @@
     name "shopify:teegeist.example"   merchant_id, kind, since, label   in the index by_kind
     name "stripe:pi_1"                merchant_id                       a payment: in no list
     name "paid:stripe:pi_1"           invoice                           the invoice that the payment paid
-    name "sale:stripe:pi_1"           session, credits, captured        of a payment that is captured later
-    name "parked:{reason}:{fact}"     letter                            the message that was parked for the fact
+    name "sale:stripe:pi_1"           session, credits, captured        a payment that is captured later
+    name "parked:{code}:{fact}"       letter                            the message that was parked for a fact
     name "merchant:{merchant id}"     each of its names, as an attribute with the label ("" where there is none)
     name "word:{label's end}#{name}"  merchant_id, kind "word"          a label from one of its words on, for searches
 
@@ -120,9 +120,9 @@ class DynamoDBLinks:
         return found
 
     def put_sale(self, payment_name: str, texts: Mapping[str, str]) -> dict[str, str]:
-        """Keep what a webhook says of a payment that is captured later; return what is known of it since the first."""
+        """Add what a webhook says about a payment that is captured later; return all that is known about it."""
         with transient_faults(WHO):
-            # One write of one item: of two webhooks at once, the later one sees what both say.
+            # One write of one item: of two webhooks at the same time, the later one sees what both say.
             known = self._client.update_item(
                 TableName=self._table,
                 Key=_key(f"sale:{payment_name}"),
@@ -134,7 +134,7 @@ class DynamoDBLinks:
         return {name: value["S"] for name, value in known.items() if name != "name"}
 
     def put_letter(self, fact: str, message_id: str) -> bool:
-        """Keep which message is parked for a fact; return whether it is this one, and not an earlier one."""
+        """Record that this message is parked for a fact, unless another one is; return whether it is this one."""
         try:
             with transient_faults(WHO):
                 self._client.put_item(

@@ -23,7 +23,7 @@ DAY_PREFIX = "day#"
 _DAY_PREFIX, _END_PREFIX = "day_", "end_"
 _DAYS_MAX = 31
 _CLOSED = "closed_day"
-"""The attribute of a day of the fleet that is over. (`closed` counts accounts.)"""
+"""Marks a day of the fleet that is over. (`closed` is the number of closed accounts.)"""
 
 
 class MonthEnds(FiguresTable):
@@ -126,7 +126,7 @@ class FleetDays(FiguresTable):
     """Keeps and reads the ends of the fleet's days. Its own methods may raise `RetryLater` (`unavailable`)."""
 
     def keep(self, *, parked: int, as_of: Instant) -> None:
-        """Keep the fleet's figures for the day of their newest change, unless later ones are kept or it is closed."""
+        """Keep the fleet's figures for the day that they name, unless newer ones are kept or that day is closed."""
         fleet, day = fleet_from(self.read(FLEET_KEYS))
         if not day:
             return
@@ -138,10 +138,10 @@ class FleetDays(FiguresTable):
         self._put(end_of_fleet(fleet, day=day, parked=parked), {"at": {"S": as_of}}, unless_later)
 
     def close_before(self, day: str, *, parked: int, as_of: Instant) -> None:
-        """Keep the fleet's figures as the end of the day of their newest change, if that was before `day`.
+        """Keep the fleet's figures as the end of the day that they name, and close that day, if it is before `day`.
 
-        To be called before a change of `day` is counted. Only the first call takes effect: a later one may find such
-        changes in the figures. What was parked since that day was last kept counts for the next one.
+        Call it before a change of `day` is counted. Only the first call takes effect, because a later one may read
+        figures that hold such changes. What was parked since that day was last kept counts for the next day.
         """
         fleet, last = fleet_from(self.read(FLEET_KEYS))
         if not last or last >= day:
@@ -152,12 +152,12 @@ class FleetDays(FiguresTable):
         self._put(end, {"at": {"S": as_of}, _CLOSED: {"BOOL": True}}, once)
 
     def ends(self, days: Iterable[str]) -> list[DayEnd]:
-        """Return the ends that are kept of these days, and the newest one as of now, in two requests."""
+        """Return the kept ends of these days, and the present figures of the newest day, in two requests."""
         items = {item["id"]["S"]: item for item in self.read([f"{DAY_PREFIX}{day}" for day in days])}
         kept = {item_id: _fleet_end(item) for item_id, item in items.items()}
         fleet, last = fleet_from(self.read(FLEET_KEYS))
         newest = max(items, default="")
-        # An older release names no day in the sums, and a record that came late may name one that is closed.
+        # The sums of an older release name no day, and a late record may name a day that is closed.
         if last and newest <= (own := f"{DAY_PREFIX}{last}") and _CLOSED not in items.get(own, {}):
             parked = kept[newest].sums.parked if newest else 0
             kept[own] = end_of_fleet(fleet, day=last, parked=parked)

@@ -56,16 +56,16 @@ class LetterGroup(Model):
 
 
 class LetterPagination(Pagination):
-    """A page's position; `complete` is whether all that is parked was looked at.
+    """A page's position; `complete` is whether all parked messages were seen.
 
-    If it was not, letters newer than those of this page may be missing, and no later page has them.
+    If not, letters newer than those of this page may be missing, and no later page has them.
     """
 
     complete: bool
 
 
 class LetterListing(Listing[Row], Generic[Row]):
-    """An answer with one page of letters, or of groups of them."""
+    """An answer with one page of letters or of their groups."""
 
     pagination: LetterPagination
 

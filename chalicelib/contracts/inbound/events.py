@@ -84,8 +84,8 @@ class Event:
     merchant may have; `paid` are the invoices that payments paid, by the payments' names. An event that `closes`
     reports that the shop removed the app, at `occurred_at` if the time is known. `secondary` are movements that have
     events of their own, and may be repeated here: one that contradicts its record is ignored. `moot` is set if none of
-    its movements gives money back: if their orders never arrive, they are ignored, as `moot` says. `source` sent it as
-    a webhook of its own.
+    its movements gives money back: if their orders never arrive, they are ignored, as `moot` says. `source` is the
+    platform whose webhook it was read from, None for any other event.
     """
 
     event_type: str
@@ -131,10 +131,10 @@ class Event:
         ]
 
     def facts(self, error: Rejected, outcomes: Sequence[Outcome], secondary: Sequence[Outcome]) -> tuple[str, ...]:
-        """Return for which facts it is parked because of `error`, if other messages report them too.
+        """Return the facts for which `error` parks it, if other messages report the same facts; else nothing.
 
-        These are refunds of a webhook: each webhook of their order repeats them. Those of `secondary`, the outcomes of
-        the secondary movements, that contradict their record are no reason to park it.
+        These are the refused refunds of a webhook, which every webhook of their order repeats. `secondary` are the
+        outcomes of the secondary movements: one that contradicts its record does not park the event.
         """
         asked = [*zip(self.movements, outcomes, strict=False)]
         asked += [one for one in zip(self.secondary, secondary, strict=False) if not contradicts_record(one[1])]

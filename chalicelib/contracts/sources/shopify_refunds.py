@@ -66,7 +66,8 @@ class Refunded:
 def refunded(refund: Fields, reference_id: str, *, count_tests: bool, shops: str | None = None) -> Refunded | Unused:
     """Return the money that a refund gave back: 0 for a restock, which has no transactions.
 
-    Of a test it is none, unless `count_tests`. `shops` is the shop's currency, if it is known from elsewhere.
+    A refund with a test transaction is `Unused`, unless `count_tests`. `shops` is the shop's currency, if it is known
+    from elsewhere.
 
     Raises:
         Rejected: it cannot be read.

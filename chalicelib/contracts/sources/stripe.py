@@ -175,7 +175,7 @@ def _refunded_charge(charge: Fields, _terms: SourceTerms) -> list[Part]:
 
 
 def _refund(refund: Fields, _terms: SourceTerms) -> list[Part]:
-    # Up to three types of events report the same, and again whatever else changes later.
+    # Up to three types of events report the same failure, and again when anything else about it changes.
     fact = link_name(LinkKind.STRIPE, own_id(refund))
     if refund.text("status") in _REFUND_OVER:
         # The charge's figure counted it when it was made, and no event of ours takes that back.
@@ -252,7 +252,7 @@ def _paid_invoice(resource: Fields) -> dict[str, str]:
 
 
 def _goes_back(parts: Iterable[Part]) -> str | None:
-    """Return the name of the payment that goes back, None if none does."""
+    """Return the name of the payment that is refunded or disputed, None if there is none."""
     back = (part for part in parts if isinstance(part, SourceEvent) and part.event_type in _GOING_BACK)
     return next((link_name(LinkKind.STRIPE, part.payload["payment_id"]) for part in back), None)
 

@@ -1,7 +1,7 @@
 """Checkout sessions of Stripe become payments, at once or when their money is captured (contract, section 15, point 4).
 
-A session whose money is captured later (`capture_method` manual) is completed unpaid, and Stripe sends no other event
-of it. The captured charge names neither the session nor its credits: so each is kept until the other one is there.
+A session with manual capture is completed unpaid, and Stripe sends no other event about it. The captured charge names
+neither the session nor its credits, so what each of the two events says is kept until the other one arrives.
 """
 
 from collections.abc import Sequence
@@ -17,12 +17,16 @@ from chalicelib.domain.errors import Code, Rejected
 
 
 def own_id(resource: Fields) -> str:
-    """Return the id of an object, which must be there."""
+    """Return the id of an object.
+
+    Raises:
+        Rejected: it has none.
+    """
     return resource.reference("id") or resource.missing("id")
 
 
 def checkout(session: Fields, terms: SourceTerms) -> list[Part]:
-    """Return what a completed session translates to: a payment, if it is paid and no invoice names it.
+    """Return what a completed session translates to: a payment, if it is paid and has no invoice.
 
     Raises:
         Rejected: it is not complete, or does not state its credits.
@@ -52,8 +56,8 @@ def payment(intent: str | None, session_id: str, credits_given: int) -> SourceEv
 
 
 def sale(event_type: str, resource: Fields, parts: Sequence[Part], terms: SourceTerms) -> Sale | None:
-    """Return what an event says of a payment that is captured after its session, None if it says nothing."""
-    # What moves nothing cannot be poison either.
+    """Return what an event says about a payment that is captured after its session, None if it says nothing."""
+    # An event that moves nothing must not be poison.
     with suppress(Rejected):
         if event_type == "charge.captured":
             return _captured(resource.reference("payment_intent"))
@@ -70,7 +74,7 @@ def sale(event_type: str, resource: Fields, parts: Sequence[Part], terms: Source
 
 
 def sold(known: Sale) -> SourceEvent | None:
-    """Return the payment of a sale, None until its session is known and its money is captured, or if it gives nothing.
+    """Return the payment of a sale; None until session and capture are both known, and for one without credits.
 
     Raises:
         Rejected: the session did not state its credits.
@@ -88,7 +92,11 @@ def _captured(intent: str | None) -> Sale | None:
 
 
 def _credits(session: Fields, terms: SourceTerms) -> int:
-    """Return the credits that a session states, or its lines give."""
+    """Return the credits that a session states, else those that its lines give.
+
+    Raises:
+        Rejected: neither gives them, or the webhook lacks some lines.
+    """
     credits_given = stated(session.within("metadata"))
     if credits_given is not None:
         return credits_given

@@ -86,9 +86,9 @@ Part = SourceEvent | Unused | Closed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sale:
-    """What is known of a payment that is captured after its checkout session was completed, whichever comes first.
+    """What is known about a payment that is captured after its checkout session; their webhooks come in any order.
 
-    `session` is None until it is known; `credits` too, and if it does not state them.
+    `session` and `credits` are None until the session's webhook arrives; `credits` also if that does not state them.
     """
 
     payment_id: str
@@ -98,16 +98,16 @@ class Sale:
 
     @property
     def payment_name(self) -> str:
-        """The name under which it is kept."""
+        """The name of the payment in the table of links."""
         return link_name(LinkKind.STRIPE, self.payment_id)
 
     def texts(self) -> dict[str, str]:
-        """Return what is known as texts; `read_texts` takes them, together with those of other webhooks."""
+        """Return what is known, as texts for the table of links; `with_texts` reads them."""
         stated = None if self.credits is None else str(self.credits)
         return given(session=self.session, credits=stated, captured="yes" if self.captured else None)
 
-    def read_texts(self, texts: Mapping[str, str]) -> "Sale":
-        """Return the sale of this payment of which all webhooks together say `texts`."""
+    def with_texts(self, texts: Mapping[str, str]) -> "Sale":
+        """Return the sale of this payment, of which `texts` are all that the table of links holds."""
         stated = texts.get("credits")
         return Sale(
             payment_id=self.payment_id,
@@ -126,8 +126,8 @@ class Webhook:
     when a webhook with a customer has them. Only `name` may open an account.
 
     `paid` is the invoice that a payment paid, by the payment's name: since 2025-03-31 no other event of Stripe has it.
-    `goes_back` is the name of the payment that is refunded or disputed. `sale` is what it says of a payment that is
-    captured later.
+    `goes_back` is the name of the payment that is refunded or disputed. `sale` is what it says about a payment that
+    is captured later.
     """
 
     source: LinkKind

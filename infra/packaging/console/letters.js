@@ -135,6 +135,8 @@ export function Letters({ code: asked, merchant }) {
   const sought = within.trim().toLowerCase();
   const letters = all.filter((letter) => [letter.id, letter.reason, letter.body].some((text) => text.toLowerCase().includes(sought)));
   const unseen = data ? data.pagination.total - all.length : 0;
+  // Why some are missing, or nothing.
+  const missing = data && !data.pagination.complete && "somebody else is reading them, or there are too many to read at once. Refresh.";
   const gone = Object.assign((id, how) => setEnds((before) => ({ ...before, [id]: how })), { of: (id) => ends[id] });
   const choose = (id) => setChosen((before) => (before.includes(id) ? before.filter((one) => one !== id) : [...before, id]));
   return html`<${Title} name="Dead letters">Dead letters<//>
@@ -143,8 +145,8 @@ export function Letters({ code: asked, merchant }) {
     ${all.length > 0 && html`<form class="filters" role="search" aria-label="Find a dead letter" onSubmit=${(event) => event.preventDefault()}>
       <div class="grow"><label for="within">An order's number, or other text of the message</label><input id="within" value=${within} autocomplete="off" spellcheck=${false} placeholder="1042" onInput=${(event) => { setWithin(event.currentTarget.value); setChosen([]); }} /></div></form>`}
     ${data && html`<${Groups} code=${code} merchant=${merchant} />`}
-    ${all.length > 0 && html`<p class="muted" role="status">${unseen > 0 ? `The ${number(all.length)} newest of about ${number(data.pagination.total)}` : `${data.pagination.complete ? "All " : ""}${number(all.length)}`} are here${sought && `, ${number(letters.length)} with this text`}.${data.pagination.complete ? "" : " Newer ones may be missing: somebody else looks at them now, or there are too many for one look. Refresh."}</p>`}
+    ${all.length > 0 && html`<p class="muted" role="status">${unseen > 0 ? `${missing ? number(all.length) : `The ${number(all.length)} newest`} of about ${number(data.pagination.total)}` : `${missing ? "" : "All "}${number(all.length)}`} are here${sought && `, ${number(letters.length)} with this text`}.${missing && ` Newer ones may be missing: ${missing}`}</p>`}
     ${letters.length > 0 && html`<${Many} letters=${letters} chosen=${chosen} set=${setChosen} gone=${gone} />`}
     <ul class="letters">${letters.map((letter) => html`<${Letter} key=${letter.id} letter=${letter} chosen=${chosen.includes(letter.id)} choose=${choose} gone=${gone} named=${named} />`)}</ul>
-    <${Pages} of=${pages} none=${unseen > 0 && !data.pagination.complete ? `About ${number(unseen)} are parked, and somebody else looks at them now: refresh.` : `Nothing is parked${code ? " with this code" : ""}${merchant ? " of this merchant" : ""}.`} />`;
+    <${Pages} of=${pages} none=${missing ? `Some may be missing: ${missing}` : `Nothing is parked${code ? " with this code" : ""}${merchant ? " of this merchant" : ""}.`} />`;
 }
