@@ -119,7 +119,7 @@ class Walk:
             why = "the transaction is not what its hash seals"
             self._tear(Drift.TRANSACTION_CHANGED, transaction.sequence, why, transaction.transaction_id)
         elif unreadable:
-            why = "the transaction cannot be read: an amount of money, a number or a policy in it is none"
+            why = "the transaction cannot be read: one of its texts is no amount, number or policy"
             self._tear(Drift.TRANSACTION_UNREADABLE, transaction.sequence, why, transaction.transaction_id)
 
     def _check(self, transaction: Transaction) -> None:
