@@ -8,7 +8,9 @@ from infra.interfaces.words import COUNT_FORM, TIME_FORM, UUID_FORM, WORDS, Word
 
 _MORE: Mapping[str, Word] = {
     # Dead letters
-    "complete": Word("Whether all dead letters were seen; if not, newer ones than those of this page may be missing."),
+    "LetterPagination.complete": Word(
+        "Whether all dead letters were seen; if not, newer ones than those of this page may be missing."
+    ),
     # Runway, credits that lapse, levels, grace, freeze
     "runway": Word("How long the credits last; null until three days and ten orders have passed."),
     "StatusWithDays.days_left": Word(
