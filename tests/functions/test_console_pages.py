@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 import app
 from chalicelib.adapters.dynamodb.items import account_item
+from chalicelib.api import dead_letters
 from chalicelib.domain.ids import MerchantId, instant
 from chalicelib.domain.links import Link
 from chalicelib.wiring import for_api, for_posting
@@ -253,6 +254,17 @@ def test_letters_beyond_the_first_hundred_are_counted_and_reached(page: Page, de
     page.get_by_label("An order's number").fill("order 1000")
     expect(letters).to_have_count(1)
     expect(page.get_by_text("All 130 are here, 1 with this text.")).to_be_visible()
+
+
+def test_who_finds_none_in_a_look_that_ended_early_is_not_told_that_nothing_is_parked(
+    page: Page, desk: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.ingest(charged("p1", 0))
+    monkeypatch.setattr(dead_letters, "LOOK_SECONDS", -1.0)
+    page.goto(f"{ORIGIN}/console#/dead-letters/credits_invalid")
+
+    expect(page.get_by_text("Not all could be looked at")).to_be_visible()
+    expect(page.get_by_text("Nothing is parked")).to_have_count(0)
 
 
 def test_a_transaction_names_the_shop_that_it_is_of(page: Page, desk: System) -> None:

@@ -146,5 +146,5 @@ export function Letters({ code: asked, merchant }) {
     ${all.length > 0 && html`<p class="muted" role="status">${unseen > 0 ? `The ${number(all.length)} newest of about ${number(data.pagination.total)}` : `${data.pagination.complete ? "All " : ""}${number(all.length)}`} are here${sought && `, ${number(letters.length)} with this text`}.${data.pagination.complete ? "" : " Newer ones may be missing: somebody else looks at them now, or there are too many for one look. Refresh."}</p>`}
     ${letters.length > 0 && html`<${Many} letters=${letters} chosen=${chosen} set=${setChosen} gone=${gone} />`}
     <ul class="letters">${letters.map((letter) => html`<${Letter} key=${letter.id} letter=${letter} chosen=${chosen.includes(letter.id)} choose=${choose} gone=${gone} named=${named} />`)}</ul>
-    <${Pages} of=${pages} none=${unseen > 0 && !data.pagination.complete ? `About ${number(unseen)} are parked, and somebody else looks at them now: refresh.` : `Nothing is parked${code ? " with this code" : ""}${merchant ? " of this merchant" : ""}.`} />`;
+    <${Pages} of=${pages} none=${data && !data.pagination.complete ? `Not all could be looked at${unseen > 0 ? `: about ${number(unseen)} are parked` : ""}. Refresh.` : `Nothing is parked${code ? " with this code" : ""}${merchant ? " of this merchant" : ""}.`} />`;
 }
