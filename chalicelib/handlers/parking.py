@@ -35,7 +35,7 @@ def park(refused: Sequence[RefusedMessage], *, queue_url: str, call: CallTime) -
             attributes = message.parked(code=error.code, reason=error.message, field=error.field)
             for_posting.queues().park(queue_url, message.body, attributes)
         except (ClientError, BotoCoreError, RetryLater):
-            logger.exception("dead-letter queue did not confirm", message_id=message.message_id)
+            logger.exception("not parked yet", message_id=message.message_id)
             coming_back.append(message.message_id)
             continue
         logger.warning(
@@ -53,10 +53,9 @@ def _is_repeated(message: Message, error: Rejected, facts: Sequence[str]) -> boo
         RetryLater: the table of links cannot answer.
     """
     names = [f"{error.code}:{error.fact}"] if error.fact else facts
-    # Whoever put a message back waits for its outcome, so it is parked again.
-    if not names or message.redriven is not None:
-        return False
-    if not for_posting.linking().are_parked(names, message.message_id):
+    repeated = bool(names) and for_posting.linking().are_parked(names, message.message_id)
+    # Whoever put a message back waits for its outcome: it is parked again, and is the letter of a new reason.
+    if not repeated or message.redriven is not None:
         return False
     reference_id = names[0].rpartition(":")[2]
     logger.info("ignored", reason=error.code, merchant_id=None, reference_id=reference_id)

@@ -108,7 +108,8 @@ def _send(
         for event, fault in zip(batch, channel.send(batch), strict=True):
             if fault is None:
                 result.sent += 1
-                result.events.append(Sent(body=event.body, movements=event.movements, poison=event.poison))
+                if reader is not None:
+                    result.events.append(Sent(body=event.body, movements=event.movements, poison=event.poison))
                 result.ignored += event.ignored
                 result.left_out += event.left_out
             else:

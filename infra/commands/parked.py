@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -41,17 +42,24 @@ class ParkedEvents:
 
     def __init__(self, letters: DeadLetters) -> None:
         self._letters: DeadLetters | None = letters
+        self._places: defaultdict[str, list[int]] = defaultdict(list)
+        self._read = 0
         self._since = instant(datetime.now(UTC) - _CLOCKS)
         self._next_look = time.monotonic() + FIRST_LOOK_SECONDS
 
     def found(self, events: Sequence[Sent], *, last: bool = False) -> Mapping[int, Letter]:
         """Return the letters of those that are parked, by their places in `events`; none before the next look is due.
 
-        `last`: look at once. If the queue cannot be read, nothing is found from then on, and stderr says why.
+        `events` may have grown since the last look. `last`: look at once. If the queue cannot be read, nothing is found
+        from then on, and stderr says why.
         """
         if self._letters is None or (not last and time.monotonic() < self._next_look):
             return {}
-        places = {mark: place for place, event in enumerate(events) for mark in _marks(event.body)}
+        # Each body is read once: a file may hold a million, and a look is taken every few seconds.
+        for place, event in enumerate(events[self._read :], self._read):
+            for mark in _marks(event.body):
+                self._places[mark].append(place)
+        self._read, places = len(events), self._places
         try:
             listing = self._letters.listing(
                 wanted=LETTERS_MAX,
@@ -66,8 +74,12 @@ class ParkedEvents:
             aside(f"The dead letters cannot be read, so a parked event is only reported as missing: {error}")
             return {}
         self._next_look = time.monotonic() + LOOK_EVERY_SECONDS
-        found = ((mark, letter) for letter in listing.letters for mark in _marks_of_letter(letter))
-        return {places[mark]: letter for mark, letter in found if mark in places}
+        return {
+            place: letter
+            for letter in listing.letters
+            for mark in _marks_of_letter(letter)
+            for place in places.get(mark, ())
+        }
 
 
 def _marks_of_letter(letter: Letter) -> set[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from chalicelib.adapters.dead_letters import DeadLetters
+from chalicelib.adapters.dead_letters import DeadLetters, Listing
 from infra.commands import parked
 from infra.commands.channels import Bus
 from infra.commands.events import Outgoing
@@ -139,6 +139,39 @@ def test_the_parked_events_of_a_file_are_reported_and_the_others_awaited(desk: D
     assert [(one["code"], one["event_type"]) for one in told["parked"]] == [
         ("field_invalid", "evt.shopify.webhook.order_paid")
     ]
+
+
+@pytest.mark.usefixtures("delivered")
+def test_an_event_that_is_parked_twice_is_not_awaited_either(desk: Desk, tmp_path: Path) -> None:
+    file = tmp_path / "events.jsonl"
+    file.write_text("\n".join([charged("p1", 0)] * 2))
+    started = time.monotonic()
+
+    said = desk.run("emit", "--file", str(file), "--unchecked", *SENT)
+
+    assert time.monotonic() - started < 10
+    assert said.exit_code == 1
+    assert said.stdout.count("Parked, credits_invalid: ") == 2
+
+
+def test_a_second_look_reads_no_body_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    class NoLetters:
+        def listing(self, **_: object) -> Listing:
+            return Listing(letters=(), counted=0, matched=0, whole=True)
+
+    read: list[str] = []
+
+    def marks(body: str) -> set[str]:
+        read.append(body)
+        return {body}
+
+    monkeypatch.setattr(parked, "_marks", marks)
+    looking, events = parked.ParkedEvents(NoLetters()), [parked.Sent(body="a"), parked.Sent(body="b")]  # type: ignore[arg-type]
+
+    for _ in range(2):
+        assert looking.found(events, last=True) == {}
+
+    assert read == ["a", "b"]
 
 
 @pytest.mark.usefixtures("delivered")

@@ -348,6 +348,19 @@ def test_a_session_without_credits_is_one_dead_letter_once_it_is_captured(
     assert (transactions(linked), codes(linked)) == ([], parked)
 
 
+def test_a_captured_payment_whose_price_was_not_known_counts_when_its_session_is_sent_again(linked: System) -> None:
+    bought = {"has_more": False, "data": [{"price": {"id": "price_new"}, "quantity": 1}]}
+    unpaid = (UNPAID[0], session(payment_status="unpaid", metadata={}, line_items=bought))
+    for event_type, thing in (unpaid, CAPTURED):
+        linked.ingest(over_http((LinkKind.STRIPE, event_type, stripe(event_type, thing))))
+    assert codes(linked) == ["credits_unknown"]
+
+    linked.configure(CREDITS_BY_PRICE='{"price_new": 40}')
+    linked.ingest(over_http((LinkKind.STRIPE, unpaid[0], stripe(*unpaid))))
+
+    assert (transactions(linked), codes(linked)) == ([("BILLING_PAYMENT_pi_1", 40)], [])
+
+
 def test_what_is_captured_without_a_session_moves_nothing(linked: System) -> None:
     for event_type, thing in (CAPTURED, BY_INTENT):
         assert linked.ingest(over_http((LinkKind.STRIPE, event_type, stripe(event_type, thing)))) == []

@@ -124,6 +124,25 @@ def test_a_message_is_parked_again_if_it_was_put_back_or_its_parking_not_confirm
     assert codes(shop) == ["currency_mismatch"]
 
 
+def test_a_letter_that_was_moved_back_by_the_queue_itself_is_parked_again(shop: System) -> None:
+    message = updated(10, NOT_STATED)
+    shop.ingest(message)
+    [letter] = shop.parked()
+
+    attributes = {name: {"stringValue": text, "dataType": "String"} for name, text in letter.attributes.items()}
+    assert shop.ingest({**message, "messageId": "moved back", "messageAttributes": attributes}) == []
+
+    assert codes(shop) == ["currency_mismatch"]
+
+
+def test_a_message_that_was_put_back_is_the_letter_of_a_refund_that_nobody_parked_for_this_reason(shop: System) -> None:
+    again = {"stringValue": "1", "dataType": "String"}
+    shop.ingest({**updated(10, NOT_STATED), "messageAttributes": {"redriven": again}})
+    shop.ingest({**updated(11, NOT_STATED), "messageId": "later"})
+
+    assert codes(shop) == ["currency_mismatch"]
+
+
 def test_a_refused_refund_comes_back_while_the_table_of_links_does_not_answer(shop: System) -> None:
     message = updated(10, NOT_STATED)
     shop.fail("PutItem", refusal("PutItem"))

@@ -25,6 +25,7 @@ from infra.interfaces.bodies import StatusBatchRequest
 from infra.interfaces.explaining import explained
 from infra.interfaces.routes import ROUTES
 from infra.interfaces.story import MERCHANT, TERMS, story
+from infra.interfaces.words import WORDS
 from infra.interfaces.words_more import GLOSSARY
 from tests.formats.test_source_raw import SHOPIFY_BUS, STRIPE_BUS, WAYS_OF_SHOPIFY, WAYS_OF_STRIPE
 from tests.support.builders import READ_AT
@@ -98,6 +99,10 @@ def test_the_glossary_has_no_word_that_no_schema_needs() -> None:
     explained(events.schemas(), used)
 
     assert set(GLOSSARY) - used == set()
+
+
+def test_no_word_of_one_part_of_the_glossary_replaces_one_of_the_other() -> None:
+    assert [name for name, word in WORDS.items() if GLOSSARY[name] is not word] == []
 
 
 def test_a_member_without_a_word_is_found() -> None:

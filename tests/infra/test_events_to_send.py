@@ -119,3 +119,11 @@ def test_an_order_that_comes_twice_in_one_file_was_not_recorded_before_it() -> N
 
     assert result.sent == IN_FLIGHT + 2
     assert [fact.transactions[0].reference_id for fact in result.before.values()] == ["old"]
+
+
+def test_a_long_file_that_nobody_waits_for_is_not_kept() -> None:
+    result, events = Result(), (Outgoing(event_type="t", body="", detail="") for _ in range(IN_FLIGHT + 1))
+
+    _send(QuickChannel(FakeLedger()), events, result, None, progress_bar(visible=False))  # type: ignore[arg-type]
+
+    assert (result.sent, result.events) == (IN_FLIGHT + 1, [])

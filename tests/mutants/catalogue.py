@@ -622,6 +622,11 @@ MUTANTS = (
         tests="tests/functions/test_webhook_refunds.py",
     ),
     _mutant(
+        "a letter that the queue itself moved back is taken for another report of its refund",
+        (MESSAGES, ' or ("0" if "code" in texts else None)', ""),
+        tests="tests/functions/test_webhook_refunds.py",
+    ),
+    _mutant(
         "a refused refund is dropped beside one that is parked already",
         ("chalicelib/usecases/linking.py", "return not any(own)", "return not own[0]"),
         tests="tests/functions/test_webhook_refunds.py",

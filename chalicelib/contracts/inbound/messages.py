@@ -20,8 +20,8 @@ class Message:
     """One delivery: `deliveries` counts them, this one included, the first of them at `first_seen`.
 
     `sent_at` is when it was put into the queue.
-    `redriven` is how often the message was parked and put back before (None: never), as its sender states, and
-    `seen_since` when it was seen for the very first time, before that.
+    `redriven` is how often the message was parked and put back before (None: never), as its sender states ("0" if
+    it was moved back as it was, by the queue's own means), and `seen_since` when it was first seen before that.
     `subject` is where the bridge found it on NATS, `ce_type` the header there that names another type, and
     `cloud_event` the other headers of a CloudEvent in binary mode, as a JSON object.
     `queue` is the name of the queue that it came from, and `group` the group that this queue counts it to.
@@ -63,7 +63,8 @@ class Message:
             deliveries=int(attributes.get("ApproximateReceiveCount", 1)) + attribute_number(texts.get("deliveries")),
             first_seen=first_seen,
             sent_at=min(first_seen, _moment(sent or first)),
-            redriven=texts.get("redriven"),
+            # Only what is parked has a code; putting it back removes it.
+            redriven=texts.get("redriven") or ("0" if "code" in texts else None),
             seen_since=_moment_in(texts.get("seen_since")),
             subject=texts.get("subject"),
             ce_type=texts.get("ce_type"),

@@ -82,7 +82,7 @@ def sold(known: Sale) -> SourceEvent | None:
     if known.session is None or not known.captured or known.credits == 0:
         return None
     if known.credits is None:
-        reason = "its checkout session did not say how many credits the captured payment gives"
+        reason = "its checkout session did not say how many credits the payment gives: let Stripe send it again"
         raise Rejected(Code.CREDITS_UNKNOWN, reason, field="data.object.metadata.credits", fact=known.payment_name)
     return payment(known.payment_id, known.session, known.credits)
 
