@@ -120,6 +120,7 @@ def test_a_file_of_events_is_sent_and_its_bad_lines_are_named(
         "recorded": count,
         "recorded_before": 0,
         "conflicts": [],
+        "parked": [],
         "ignored": [],
         "missing": [],
     }
