@@ -17,9 +17,8 @@ from chalicelib.domain.override import change_threshold
 from chalicelib.domain.terms import GraceTerms, TimeTerms
 from chalicelib.domain.transactions import Total, Transaction, transaction_hash
 from chalicelib.domain.walk import Walk
-from tests.support.books import Book, book
-from tests.support.builders import LATER, NOON, SHOP, TEN_PER_ITEM, order, payment, refund_of, reversal, trial
-from tests.support.edited_orders import version
+from tests.support.books import book
+from tests.support.builders import LATER, NOON, SHOP, TEN_PER_ITEM, order, payment, refund_of, trial
 from tests.support.fakes import FakeLedger, settle
 
 
@@ -406,28 +405,3 @@ def test_a_rebuilt_account_has_a_version_that_no_write_has_had() -> None:
     later = Instant("2025-06-01T12:00:10.000Z")
     assert version(None, later) > version(None, NOON) + 5_000
     assert version(replace(account, version=10**13), NOON) == 10**13 + 1
-
-
-def edited() -> Book:
-    """Return the ledger of an order that is edited and refunded, and of a payment of which a part goes back."""
-    ledger = FakeLedger()
-    versions = [version(1, "40"), version(2, "90"), refund_of("1", "r1", amount="10"), version(3, "60")]
-    part = reversal("p1", amount="3", payment_total="10")
-    for movement in [trial(100), *versions, refund_of("1", "r2", amount="10"), payment("p1", 30), part]:
-        settle(ledger, [movement], now=NOON)
-    return ledger.accounts[SHOP], ledger.history(SHOP), ledger.commits[-1].crossings
-
-
-@pytest.mark.parametrize("seal", [sealed, lambda transaction: transaction])
-@pytest.mark.parametrize("text", ["abc", "", "NaN", "sNaN"])
-@pytest.mark.parametrize("ledger", [book, edited])
-def test_a_text_that_is_no_amount_is_found_and_stops_no_audit(
-    ledger: Callable[[], Book], text: str, seal: Callable[[Transaction], Transaction]
-) -> None:
-    account, transactions, crossings = ledger()
-    for place, transaction in enumerate(transactions):
-        for name in transaction.metadata:
-            changed = seal(replace(transaction, metadata={**transaction.metadata, name: text}))
-            others = [changed if at == place else one for at, one in enumerate(transactions)]
-
-            assert audit(SHOP, account, others, crossings=crossings), (transaction.kind, name)
