@@ -131,10 +131,7 @@ class Work:
         An order that was recorded before, and is delivered again under one more name, may have its total there. Other
         orders need no read: a write finds out whether they were recorded.
         """
-        # Most folds refuse nothing, and this costs an order no call.
-        if Rejected not in set(map(type, fold.foreseen)):
-            return []
-        if not any(isinstance(one, Rejected) and one.code is Code.TOTAL_MISSING for one in fold.foreseen):
+        if Code.TOTAL_MISSING not in {one.code for one in fold.foreseen if isinstance(one, Rejected)}:
             return []
         orders = [movement for index in self.undecided if isinstance(movement := self.movements[index], OrderMovement)]
         names = dict.fromkeys(name for order in orders for name in names_of(order))
