@@ -1,15 +1,18 @@
 """The simulated traffic behind the windows of the template, and how many calls an order takes: both without a clock."""
 
+import json
 import random
+import subprocess
+import sys
 
 import pytest
 
 from infra.bench import months, prices, traffic
-from infra.bench.cpu import called
 from infra.bench.traffic import Queue, Simulation, arrivals, figures_dollars, ordinary, shares
 
-CALLS_MAX = {1: 2_450, 10: 620, 99: 440, 0: 165}
-"""A tenth above what was counted on 2026-11-29, the SDK's calls among them; 0: for a cached status."""
+CALLS_MAX = {1: 2_380, 10: 628, 99: 452, 0: 162}
+"""Three per cent above what was counted on 2026-11-30, the SDK's calls among them; 0: for a cached status."""
+COUNTING = f"import json; from infra.bench.cpu import called; print(json.dumps([called(n) for n in {[*CALLS_MAX]}]))"
 
 
 def run(queue: Queue, *, rate: float = 50, seconds: float = 60, busy: float = 0) -> traffic.Outcome:
@@ -19,9 +22,12 @@ def run(queue: Queue, *, rate: float = 50, seconds: float = 60, busy: float = 0)
     return Simulation(queue, sorted([*rest, *more]), rng).run()
 
 
-@pytest.mark.parametrize("together", CALLS_MAX)
-def test_an_order_and_a_status_take_no_more_calls_than_they_did(together: int) -> None:
-    assert called(together) <= CALLS_MAX[together]
+def test_an_order_and_a_status_take_no_more_calls_than_they_did() -> None:
+    # In a process of its own: what other tests hooked into the SDK would be counted too.
+    counted = subprocess.run([sys.executable, "-c", COUNTING], capture_output=True, check=True, text=True)
+
+    calls = dict(zip(CALLS_MAX, json.loads(counted.stdout), strict=True))
+    assert {together: count for together, count in calls.items() if count > CALLS_MAX[together]} == {}
 
 
 def test_every_order_that_arrives_is_written_once_and_none_before_it_arrived() -> None:
