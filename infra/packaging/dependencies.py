@@ -37,7 +37,8 @@ def dependencies(build: Path = BUILD) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
             installed = Path(scratch) / "installed"
-            pip_install(installed, platform, "--require-hashes", "-r", str(ROOT / HASHES))
+            # The list is whole, and pip would ask for what this machine's Python needs besides.
+            pip_install(installed, platform, "--require-hashes", "--no-deps", "-r", str(ROOT / HASHES))
             slim = Path(scratch) / "slim"
             _copy_shipping(installed, slim)
             compile_folder(slim)

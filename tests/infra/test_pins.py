@@ -1,13 +1,17 @@
 """What ships is named by hash, in the versions that are tested, and one Python version is named everywhere."""
 
 import re
+from importlib import metadata
 
 import pytest
+from packaging.requirements import Requirement
 
 from infra.packaging.archive import RUNTIME
 from infra.packaging.dependencies import HASHES, ROOT
 from infra.packaging.pins import HEAD
 
+PATCHES = ("3.11.0", "3.11.99")
+"""Some packages need more on an early Python 3.11 than on a late one."""
 VERSION = ".".join(str(number) for number in RUNTIME)
 PIN = re.compile(r"(?P<pin>[a-z0-9._-]+==\S+)(?P<hashes>( \\\n    --hash=sha256:[0-9a-f]{64})+)\n")
 
@@ -47,6 +51,21 @@ def test_what_the_requirements_ask_for_is_among_it() -> None:
     asked = [line for line in (ROOT / "requirements.txt").read_text().splitlines() if "==" in line]
 
     assert [line for line in asked if spelled(re.sub(r"\[.*\]", "", line)) not in pins] == []
+
+
+@pytest.mark.parametrize("patch", PATCHES)
+def test_what_any_package_needs_is_among_it_whichever_python_installs_it(patch: str) -> None:
+    names = {spelled(one["pin"]).partition("==")[0] for one in PIN.finditer((ROOT / HASHES).read_text())}
+    needs = [
+        Requirement(text) for name in names - TOOLS for text in metadata.requires(name) or () if "extra ==" not in text
+    ]
+
+    applying = {
+        need.name
+        for need in needs
+        if need.marker is None or need.marker.evaluate({"python_full_version": patch, "sys_platform": "linux"})
+    }
+    assert {name for name in applying if spelled(name) not in names} == set()
 
 
 @pytest.mark.parametrize(
