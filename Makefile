@@ -18,10 +18,13 @@ READY := .venv/installed-$(REQUIREMENTS)
 # What `make run` needs, which is a third of it; whoever has everything has this too.
 STACK_READY := .venv/stack-$(REQUIREMENTS)
 COMMAND := $(BIN)/credits
+# An environment that another Python made, or another version of it, is made anew.
+BASE := -c 'import sys; print(sys.base_prefix, sys.version)'
 # A recent pip, and no compiling ahead, take a third of the time that Python 3.11's own pip takes.
 INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check
 define FRESH_VENV
 $(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info[:2] == (3, 11) else "Python 3.11 is needed: make PYTHON=/path/to/python3.11")' \
+	&& { [ "$$(.venv/bin/python $(BASE) 2> /dev/null)" = "$$($(PYTHON) $(BASE))" ] || rm -rf .venv; } \
 	&& $(PYTHON) -m venv .venv && $(INSTALL) pip==26.2.1
 endef
 SOURCES := app.py chalicelib infra tests
