@@ -4,7 +4,7 @@ import io
 import shutil
 import subprocess
 import sys
-import tarfile
+import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,9 +31,9 @@ def previous_release() -> str | None:
 
 def package_of(commit: str, directory: Path) -> Path:
     """Return the folder with the package of `commit`, made by that commit's own build in `directory`."""
-    archive = subprocess.run([GIT, "archive", commit], cwd=ROOT, capture_output=True, check=True).stdout
-    with tarfile.open(fileobj=io.BytesIO(archive)) as files:
-        files.extractall(directory, filter="data")
+    archive = subprocess.run([GIT, "archive", "--format=zip", commit], cwd=ROOT, capture_output=True, check=True).stdout
+    with zipfile.ZipFile(io.BytesIO(archive)) as files:
+        files.extractall(directory)
     # Dependencies that have not changed since are not downloaded again.
     known = ROOT / "build/dependencies"
     if known.is_dir():
