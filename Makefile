@@ -10,7 +10,7 @@ TESTS ?= test
 IMAGE ?= credits-bridge:latest
 PUSH ?=
 # A system's own Python comes first: it is built with profiles of real programs, and pyenv's is not by default, which
-# takes a third more CPU (decision 0087). Debian's makes no environments without its package python3.11-venv.
+# takes a quarter more CPU (decision 0087). Debian's makes no environments without its package python3.11-venv.
 PYTHON ?= $(shell /usr/bin/python3.11 -c 'import ensurepip' 2> /dev/null && echo /usr/bin/python3.11 || command -v python3.11 || command -v python3)
 BIN := .venv/bin
 REQUIREMENTS := $(shell cat requirements.txt requirements-stack.txt requirements-dev.txt constraints.txt | cksum | cut -d' ' -f1)
