@@ -29,8 +29,9 @@ $(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info[:2] == (3, 11) else "Py
 endef
 SOURCES := app.py chalicelib infra tests
 PYTEST := $(BIN)/python -m pytest -q
-# Two workers suit two cores (WORKERS=4 suits four); tests of one group share an engine and stay together.
-WORKERS ?= 2
+# Three workers suit two cores, since tests of the stack wait now and then (WORKERS=5 suits four). Tests of one group
+# share an engine and stay together.
+WORKERS ?= 3
 PARALLEL := -n $(WORKERS) --dist loadgroup
 # xdist takes large groups first, and groups of one test in this order: long ones must not come last, on one worker.
 LONG := tests/stack tests/simulator
@@ -54,7 +55,7 @@ test: unit ## Run the tests: the unit tests first, for a quick answer, then all 
 	@$(PYTEST) --hypothesis-profile few -m "not slow" $(SHORT)
 	@$(PYTEST) $(PARALLEL) --durations=10 --durations-min=3 -m "not slow" $(filter-out tests/unit $(SHORT),$(LONGEST_FIRST))
 
-test-all: $(COMMAND) ## Run all tests, the slow ones too (WORKERS=2 suits two cores).
+test-all: $(COMMAND) ## Run all tests, the slow ones too (WORKERS=3 suits two cores).
 	@$(PYTEST) $(PARALLEL) --durations=20 $(LONGEST_FIRST)
 
 sweep: $(READY) ## Try every kind of fault at every request of every kind of movement: an hour of CPU.
